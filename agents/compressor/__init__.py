@@ -1,0 +1,1 @@
+"""The Compressor: raw (redacted) text in, evidence within a budget out."""

@@ -1,0 +1,147 @@
+"""Serves many labs to Probe, Preview and Executor: each token opens its own routes only.
+
+Invariant: a request without the right token changes nothing and learns nothing; a request is
+answered from the lab whose namespace it names. One lab answers one request at a time.
+"""
+
+import hmac
+from collections.abc import Mapping
+from typing import Protocol
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from pydantic import BaseModel, ValidationError
+
+from agents.contracts.action import Action, Preview, Touched
+from agents.contracts.command import Command
+from agents.environments.protocol import ActionRejected, Output
+from agents.environments.remote.wire import (
+    OPENS,
+    ActionAsked,
+    ErrorTold,
+    HealthTold,
+    OutputTold,
+    ReadAsked,
+    Right,
+    Route,
+    VersionsAsked,
+    VersionsTold,
+)
+
+MAX_BODY = 1_048_576
+CONFLICT, UNPROCESSABLE = 409, 422
+
+
+class Served(Protocol):
+    """What the server needs of a lab."""
+
+    def read(self, command: Command) -> Output:
+        """Run a read."""
+        ...
+
+    def act(self, action: Action) -> Output:
+        """Do an action."""
+        ...
+
+    def preview(self, action: Action) -> Preview:
+        """Dry-run an action."""
+        ...
+
+    def versions(self, touched: tuple[Touched, ...]) -> tuple[Touched, ...]:
+        """Return present versions."""
+        ...
+
+    def verify(self, action: Action) -> tuple[bool, str]:
+        """Return whether what the action touched is healthy."""
+        ...
+
+
+Labs = Mapping[str, Served]
+
+
+def application(labs: Labs, tokens: Mapping[Right, str]) -> web.Application:
+    """Return the HTTP application over these labs, by namespace."""
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[_guard(tokens)])
+    faces = _Faces(labs)
+    app.router.add_post(Route.READ, faces.read)
+    app.router.add_post(Route.PREVIEW, faces.preview)
+    app.router.add_post(Route.ACT, faces.act)
+    app.router.add_post(Route.VERSIONS, faces.versions)
+    app.router.add_post(Route.VERIFY, faces.verify)
+    return app
+
+
+def _guard(tokens: Mapping[Right, str]) -> Middleware:
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        right = OPENS[Route(request.path)] if request.path in set(Route) else None
+        token = tokens.get(right) if right is not None else None
+        expected = f"Bearer {token}"
+        given = request.headers.get("Authorization", "")
+        if token is None or not hmac.compare_digest(given.encode(), expected.encode()):
+            return _told(ErrorTold(rejected=True, message=f"forbidden: {request.path}"), 403)
+        try:
+            return await handler(request)
+        except ValidationError as error:
+            return _told(ErrorTold(rejected=True, message=str(error)), UNPROCESSABLE)
+        except ActionRejected as error:
+            return _told(ErrorTold(rejected=True, message=str(error)), CONFLICT)
+
+    return guard
+
+
+class _Faces:
+    """The five routes."""
+
+    def __init__(self, labs: Labs) -> None:
+        self.labs = labs
+
+    async def read(self, request: web.Request) -> web.Response:
+        command = ReadAsked.model_validate_json(await request.read()).command
+        output = self._lab(command.namespace).read(command)
+        return _output(output)
+
+    async def preview(self, request: web.Request) -> web.Response:
+        action = ActionAsked.model_validate_json(await request.read()).action
+        return _told(self._lab(namespace_of(action)).preview(action))
+
+    async def act(self, request: web.Request) -> web.Response:
+        action = ActionAsked.model_validate_json(await request.read()).action
+        return _output(self._lab(namespace_of(action)).act(action))
+
+    async def versions(self, request: web.Request) -> web.Response:
+        touched = VersionsAsked.model_validate_json(await request.read()).touched
+        if not touched:
+            return _told(VersionsTold(touched=()))
+        lab = self._lab(touched[0].namespace)
+        return _told(VersionsTold(touched=lab.versions(touched)))
+
+    async def verify(self, request: web.Request) -> web.Response:
+        action = ActionAsked.model_validate_json(await request.read()).action
+        healthy, detail = self._lab(namespace_of(action)).verify(action)
+        return _told(HealthTold(healthy=healthy, detail=detail))
+
+    def _lab(self, namespace: str | None) -> Served:
+        lab = self.labs.get(namespace or "")
+        if lab is None:
+            message = f'Error from server (NotFound): namespaces "{namespace}" not found'
+            raise ActionRejected(message)
+        return lab
+
+
+def namespace_of(action: Action) -> str | None:
+    """Return the namespace that an action is about; None for a cluster-wide one."""
+    workload = getattr(action, "workload", None)
+    if workload is not None:
+        return str(workload.namespace)
+    return getattr(action, "namespace", None)
+
+
+def _output(output: Output) -> web.Response:
+    return _told(OutputTold(text=output.text, exit_code=output.exit_code, seconds=output.seconds))
+
+
+def _told(value: BaseModel, status: int = 200) -> web.Response:
+    return web.Response(
+        body=value.model_dump_json().encode(), status=status, content_type="application/json"
+    )

@@ -1,0 +1,86 @@
+"""What travels between a handle and the lab's server.
+
+Invariant: a token opens the routes of its right and no other; the routes are named here once.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from agents.contracts.action import Action, Touched
+from agents.contracts.command import Command
+from agents.contracts.model_base import Order
+
+
+class Right(StrEnum):
+    """What a token may do."""
+
+    READ = "read"
+    PREVIEW = "preview"
+    WRITE = "write"
+
+
+class Route(StrEnum):
+    """The server's paths."""
+
+    READ = "/v1/read"
+    PREVIEW = "/v1/preview"
+    ACT = "/v1/act"
+    VERSIONS = "/v1/versions"
+    VERIFY = "/v1/verify"
+
+
+OPENS: dict[Route, Right] = {
+    Route.READ: Right.READ,
+    Route.PREVIEW: Right.PREVIEW,
+    Route.ACT: Right.WRITE,
+    Route.VERSIONS: Right.WRITE,
+    Route.VERIFY: Right.WRITE,
+}
+
+
+class ReadAsked(Order):
+    """A read to run."""
+
+    command: Command
+
+
+class ActionAsked(Order):
+    """An action to dry-run, do or verify."""
+
+    action: Action
+
+
+class VersionsAsked(Order):
+    """Objects whose present versions are wanted."""
+
+    touched: Annotated[tuple[Touched, ...], Field(max_length=1000)]
+
+
+class OutputTold(Order):
+    """The text of a command."""
+
+    text: str
+    exit_code: int
+    seconds: float
+
+
+class VersionsTold(Order):
+    """Present versions."""
+
+    touched: tuple[Touched, ...]
+
+
+class HealthTold(Order):
+    """Whether what an action touched is healthy."""
+
+    healthy: bool
+    detail: str
+
+
+class ErrorTold(Order):
+    """Why there is no answer; `rejected` marks the API server's own refusal."""
+
+    rejected: bool
+    message: str

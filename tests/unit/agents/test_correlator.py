@@ -1,0 +1,115 @@
+"""The correlator: one open incident a group, whatever the alerts do."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.contracts.alert import AlertStatus, GroupReleased
+from agents.contracts.envelope import Event
+from agents.contracts.incident import (
+    IncidentClosed,
+    IncidentOpened,
+    IncidentSnapshot,
+    IncidentUpdated,
+    Task,
+)
+from agents.correlator import CorrelatorReducer, CorrelatorState
+from agents.reducer import reduce
+from tests.builders import alert, event, grouped
+
+REDUCER = CorrelatorReducer()
+
+
+def fold(events: list[Event]) -> tuple[CorrelatorState | None, list[IncidentSnapshot]]:
+    state, published = None, []
+    for happened in events:
+        key = REDUCER.key_of(happened)
+        assert key is not None
+        state, made = reduce(REDUCER, state, key, happened)
+        published += [one.fact for one in made if isinstance(one.fact, IncidentSnapshot)]
+    return state, published
+
+
+def test_the_first_firing_alert_opens_with_its_label_s_task() -> None:
+    _, (incident,) = fold([event(grouped(alert(task=Task.LOCALIZATION)))])
+    assert isinstance(incident, IncidentOpened)
+    assert incident.task is Task.LOCALIZATION
+
+
+def test_without_a_label_the_task_is_mitigation() -> None:
+    _, (incident,) = fold([event(grouped(alert()))])
+    assert incident.task is Task.MITIGATION
+
+
+def test_a_redelivered_alert_changes_nothing() -> None:
+    once = [event(grouped(alert()))]
+    assert fold(once * 3) == fold(once)
+
+
+def test_a_later_alert_joins_and_a_resolved_one_is_noted() -> None:
+    second = alert(fingerprint="f2")
+    events = [
+        event(grouped(alert())),
+        event(grouped(second), seconds=5),
+        event(grouped(alert(status=AlertStatus.RESOLVED)), seconds=9),
+        event(grouped(alert(fingerprint="f2", status=AlertStatus.RESOLVED)), seconds=9),
+    ]
+    _, published = fold(events)
+    assert [type(one) for one in published] == [IncidentOpened, *[IncidentUpdated] * 3]
+    assert [one.resolved_upstream for one in published] == [False, False, False, True]
+
+
+def test_a_release_closes_and_the_next_start_opens_another() -> None:
+    _, (first,) = fold([event(grouped(alert()))])
+    released = GroupReleased(
+        group="group-1", incident_id=first.incident_id, outcome="success", reason="ok"
+    )
+    events = [
+        event(grouped(alert())),
+        event(released, key="group-1"),
+        event(released, key="group-1"),
+        event(grouped(alert()), seconds=30),
+        event(grouped(alert(starts=60)), seconds=60),
+    ]
+    _, published = fold(events)
+    assert [type(one) for one in published] == [IncidentOpened, IncidentClosed, IncidentOpened]
+    assert published[0].incident_id != published[2].incident_id
+
+
+def test_a_resolved_alert_alone_opens_nothing() -> None:
+    assert fold([event(grouped(alert(status=AlertStatus.RESOLVED)))])[1] == []
+
+
+ALERTS = st.builds(
+    alert,
+    fingerprint=st.sampled_from(["a", "b"]),
+    status=st.sampled_from(AlertStatus),
+    starts=st.integers(0, 3),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.one_of(ALERTS, st.just("release")), max_size=25))
+def test_a_group_never_has_two_open_incidents(script: list[object]) -> None:
+    state: CorrelatorState | None = None
+    open_now: set[str] = set()
+    for number, entry in enumerate(script):
+        if entry == "release":
+            if state is None or state.incident is None:
+                continue
+            fact: object = GroupReleased(
+                group="group-1",
+                incident_id=state.incident.incident_id,
+                outcome="success",
+                reason="",
+            )
+        else:
+            fact = grouped(entry)  # type: ignore[arg-type]
+        happened = event(fact, seconds=number, key="group-1")  # type: ignore[arg-type]
+        state, made = reduce(REDUCER, state, "group-1", happened)
+        for one in made:
+            match one.fact:
+                case IncidentOpened():
+                    open_now.add(one.fact.incident_id)
+                case IncidentClosed():
+                    open_now.remove(one.fact.incident_id)
+        assert len(open_now) <= 1
