@@ -1,0 +1,45 @@
+# The ways into AOI: each target works on a machine that has only Python >= 3.11 and make.
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+FLOORS := agents streams learner deploy
+PYTEST ?= -q
+
+.PHONY: help setup demo test check format lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.ready ## make .venv with everything that AOI needs on a CPU machine
+	@:
+
+.venv/.ready: constraints/cpu.txt pyproject.toml .ci/setup
+	@sh .ci/setup
+
+demo: setup ## an incident from alert to verified repair, on this machine
+	@$(BIN)/aoi demo
+
+test: setup ## all tests (PYTEST="-k name" for some)
+	@$(BIN)/python -m pytest $(PYTEST)
+
+check: setup ## style, types, floors and the public contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict $(FLOORS)
+	$(BIN)/lint-imports
+	$(BIN)/aoi contract check
+
+format: setup ## let ruff put the code in order
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: export PATH := $(CURDIR)/.cache/boot/venv/bin:$(CURDIR)/.cache/boot/target/bin:$(PATH)
+lock: setup ## resolve constraints/*.txt anew from pyproject.toml
+	uv pip compile pyproject.toml --universal --python-version 3.11 --extra learner --extra test \
+	  -c constraints/cpu.in -o constraints/cpu.txt --generate-hashes --no-emit-index-url --no-header -q
+	uv pip compile pyproject.toml --python-platform x86_64-manylinux_2_31 --python-version 3.12 \
+	  --extra vllm --extra test -c constraints/gpu.in -o constraints/gpu.txt \
+	  --generate-hashes --no-emit-index-url --no-header -q
+
+clean: ## remove .venv and every cache (the state of a local AOI in .aoi stays)
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find $(FLOORS) tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""How AOI runs: the `aoi` command, the embedded broker, charts and images."""

@@ -1,0 +1,1 @@
+"""How failure becomes skill: Evolver, rewards, rollouts, updates, evaluation, promotion."""
