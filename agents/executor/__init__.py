@@ -1,0 +1,1 @@
+"""The Executor: decides anew, writes down its intent, acts once, verifies, rolls back."""

@@ -1,0 +1,1 @@
+"""The Probe: runs typed reads with a handle that has no writing method."""
