@@ -34,11 +34,13 @@ from agents.contracts.envelope import Event
 from agents.contracts.ids import ApprovalId, IncidentId, derive, event_id
 from agents.contracts.model_base import Fact
 from agents.contracts.plan import PlanKind, PlanProposed
-from agents.policy.actions import action_of, command_of, words_of
+from agents.policy.actions import action_of, command_of
+from agents.policy.commands import words_of
 from agents.policy.decide import Context, Policy, PreviewFacts, Ruling, Verdict
 from agents.policy.parse import parse
 from agents.policy.refusal import Refusal
 from agents.policy.render import line_of
+from agents.policy.risk import risk_of
 from agents.reducer import Output, ReducerState, Step
 from agents.roles import Role
 from agents.settings import GateSettings

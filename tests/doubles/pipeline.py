@@ -1,0 +1,166 @@
+"""The whole pipeline in one process around a test's cluster, with an approver and a judge."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from agents.approval.keyring import Keyring, Purpose
+from agents.approval.signing import SigningKey, sign_decision, sign_judgement
+from agents.closer import CloserReducer
+from agents.compressor.step import CompressorWorker
+from agents.contracts.approval import (
+    ApprovalRequested,
+    DecisionPayload,
+    DecisionVerdict,
+    DecisionVerified,
+)
+from agents.contracts.envelope import Event
+from agents.contracts.feedback import Judgement, JudgementPayload, JudgementVerified
+from agents.contracts.ids import SampleRef
+from agents.contracts.model import ModelReplied, ModelRequested
+from agents.contracts.model_base import Fact
+from agents.contracts.plan import PlanKind, PlanProposed
+from agents.contracts.trajectory import TrajectoryRecord
+from agents.correlator import CorrelatorReducer
+from agents.driver import Clock, Driver
+from agents.executor.step import ExecutorWorker
+from agents.gate import GateReducer
+from agents.incident import Current, ObserverReducer
+from agents.policy.decide import Policy
+from agents.preview.step import PreviewWorker
+from agents.probe.step import ProbeWorker
+from agents.settings import CloserSettings, CompressorSettings, GateSettings, ObserverSettings
+from tests.builders import MODEL, T0, alert, event, grouped, replied
+from tests.doubles.cluster import TestCluster
+from tests.doubles.ledger import MemoryAudit, MemoryLedger
+
+Script = Callable[[ModelRequested], str]
+POLICY = Policy.load()
+GATE, PERSON, JUDGE = (SigningKey.generate() for _ in range(3))
+KEYRING = Keyring(
+    (
+        GATE.entry("gate", Purpose.GATE, Purpose.AUDIT),
+        PERSON.entry("alice", Purpose.APPROVE),
+        JUDGE.entry("lab", Purpose.JUDGE),
+    )
+)
+GATE_SETTINGS = GateSettings(managed_namespaces=("hotel-*",), cluster="test")
+
+
+@dataclass(slots=True, kw_only=True)
+class Pipeline:
+    """A driver with everything plugged in; `decide` None leaves requests unanswered."""
+
+    script: Script
+    decide: Callable[[ApprovalRequested], DecisionVerdict] | None = (
+        lambda _: DecisionVerdict.APPROVE  # noqa: E731
+    )
+    judgement: Judgement | None = Judgement.SUCCESS
+    cluster: TestCluster = field(default_factory=TestCluster)
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    audit: MemoryAudit = field(default_factory=MemoryAudit)
+    settings: GateSettings = GATE_SETTINGS
+    driver: Driver = field(init=False)
+
+    def __post_init__(self) -> None:
+        clock = Clock(T0)
+        self.driver = Driver(
+            reducers=[
+                CorrelatorReducer(),
+                ObserverReducer(settings=ObserverSettings(), current=Current(model_id=MODEL)),
+                GateReducer(settings=self.settings, policy=POLICY, key=GATE),
+                CloserReducer(settings=CloserSettings()),
+            ],
+            workers=[
+                ProbeWorker(cluster=self.cluster, managed=self.settings.managed_namespaces),
+                CompressorWorker(settings=CompressorSettings(), load=_nothing_stored),
+                PreviewWorker(cluster=self.cluster),
+                self.executor(),
+            ],
+            participants=[self._model, self._approver, self._judge],
+            clock=clock,
+        )
+
+    def executor(self, writer: str = "executor/1") -> ExecutorWorker:
+        """Return an executor over the shared ledger and cluster."""
+        return ExecutorWorker(
+            cluster=self.cluster,
+            ledger=self.ledger,
+            audit=self.audit,
+            policy=POLICY,
+            keyring=KEYRING,
+            settings=self.settings,
+            clock=lambda: self.driver.clock(),
+            writer=writer,
+            settle_seconds=0.3,
+        )
+
+    async def run(self) -> TrajectoryRecord:
+        """Raise the alert and return the trajectory."""
+        (closed,) = await self.driver.run([event(grouped(alert()))])
+        return closed
+
+    def facts(self, kind: type[Fact]) -> list[Fact]:
+        """Return the facts of one type that were seen, in order."""
+        return [one.fact for one in self.driver.log if isinstance(one.fact, kind)]
+
+    async def _model(self, happened: Event) -> Sequence[Event]:
+        asked = happened.fact
+        if not isinstance(asked, ModelRequested):
+            return ()
+        return (self._caused(happened, replied(asked, self.script(asked))),)
+
+    async def _approver(self, happened: Event) -> Sequence[Event]:
+        asked = happened.fact
+        if not isinstance(asked, ApprovalRequested) or self.decide is None:
+            return ()
+        payload = DecisionPayload(
+            approval_id=asked.approval_id,
+            incident_id=asked.incident_id,
+            action_hash=asked.action_hash,
+            verdict=self.decide(asked),
+            approver="alice",
+            not_before=happened.time,
+            expires=happened.time + timedelta(minutes=5),
+            cluster=asked.cluster,
+            policy_version=asked.policy_version,
+        )
+        decision = sign_decision(PERSON, payload)
+        verified = DecisionVerified(incident_id=asked.incident_id, decision=decision)
+        return (self._caused(happened, verified),)
+
+    async def _judge(self, happened: Event) -> Sequence[Event]:
+        plan = happened.fact
+        if not isinstance(plan, PlanProposed) or plan.kind is not PlanKind.SUBMIT:
+            return ()
+        if self.judgement is None:
+            return ()
+        payload = JudgementPayload(
+            incident_id=plan.incident_id,
+            plan_id=plan.plan_id,
+            judgement=self.judgement,
+            judge="lab",
+            judged_at=happened.time,
+        )
+        judged = JudgementVerified(
+            incident_id=plan.incident_id, judgement=sign_judgement(JUDGE, payload)
+        )
+        return (self._caused(happened, judged),)
+
+    def _caused(self, cause: Event, fact: ModelReplied | DecisionVerified | JudgementVerified) -> Event:
+        made = event(fact, key=fact.incident_id)
+        return Event(
+            id=made.id,
+            source="test",
+            time=cause.time,
+            key=fact.incident_id,
+            fact=fact,
+            incident=fact.incident_id,
+            cause=cause.id,
+        )
+
+
+async def _nothing_stored(ref: SampleRef) -> bytes:
+    raise KeyError(ref)
+
+
