@@ -79,6 +79,7 @@ class GateSettings(BaseSettings):
 
     cluster: str = "lab"
     managed_namespaces: tuple[str, ...] = ()
+    own_namespaces: tuple[str, ...] = ()
     protected_workloads: tuple[str, ...] = ()
     freeze: bool = False
     approval_seconds: float = Field(default=900.0, gt=0)

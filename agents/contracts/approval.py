@@ -123,6 +123,10 @@ class ActionApproved(Fact):
     line: str
     touched: tuple[Touched, ...]
     rollback: Action | None
+    pods_affected: int = Field(ge=0)
+    incident_namespace: str | None
+    severity: str
+    confidence: int
     decisions: tuple[ActionDecided, ...] = Field(min_length=1)
     cluster: str
     policy_version: str

@@ -1,0 +1,220 @@
+"""What the verifier checks of a message alone, and what the Executor decides anew of an order.
+
+Invariant: `check_order` returns only when the act that is about to be run is the one that enough
+known keys approved, here, now and under the policy that holds; every other way out raises. The
+ledger (replay, racing) and moved resource versions are the Executor's, not checked here.
+
+OrderRejected       an order that must not be run; `code` says why
+DecisionRejected    a decision, judgement or control that nobody with a key can have signed so
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from agents.approval.canonical import action_hash
+from agents.approval.keyring import KeyEntry, Keyring, Purpose
+from agents.approval.signing import is_control_of, is_decision_of, is_judgement_of
+from agents.contracts.approval import ActionApproved, ActionDecided, DecisionVerdict
+from agents.contracts.feedback import ControlIssued, OutcomeJudged
+from agents.policy.actions import command_of
+from agents.policy.decide import Context, Policy, Ruling
+from agents.policy.refusal import Refusal
+from agents.policy.render import line_of
+
+MAX_VALIDITY = timedelta(days=1)
+
+
+class RejectCode(StrEnum):
+    """Why an order or a signed message is not accepted."""
+
+    UNKNOWN_KEY = "unknown_key"
+    BAD_SIGNATURE = "bad_signature"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
+    TOO_LONG_VALID = "too_long_valid"
+    WRONG_CLUSTER = "wrong_cluster"
+    WRONG_POLICY = "wrong_policy"
+    WRONG_ACTION = "wrong_action"
+    WRONG_LINE = "wrong_line"
+    WRONG_APPROVAL = "wrong_approval"
+    WRONG_INCIDENT = "wrong_incident"
+    REFUSED = "refused"
+    PROPOSER_APPROVES = "proposer_approves"
+    DUPLICATE_APPROVER = "duplicate_approver"
+    TOO_FEW_APPROVERS = "too_few_approvers"
+    NOT_AUTOMATIC = "not_automatic"
+    DENIED_BY_POLICY = "denied_by_policy"
+
+
+class OrderRejected(Exception):
+    """An order must not be run."""
+
+    def __init__(self, code: RejectCode, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class DecisionRejected(OrderRejected):
+    """A signed message is not what it claims to be."""
+
+
+def check_decision(decision: ActionDecided, *, keyring: Keyring, now: datetime) -> KeyEntry:
+    """Return the key that signed a decision, if it may; raises `DecisionRejected`.
+
+    The gate's own key is found too: whether it may stand for an approval is `check_order`'s.
+    """
+    payload = decision.payload
+    key = keyring.find(payload.approver, Purpose.APPROVE, now) or keyring.find(
+        payload.approver, Purpose.GATE, now
+    )
+    if key is None:
+        raise DecisionRejected(
+            RejectCode.UNKNOWN_KEY,
+            f"no valid key of {payload.approver!r} may approve; see the keyring",
+        )
+    if not is_decision_of(key, decision):
+        raise DecisionRejected(
+            RejectCode.BAD_SIGNATURE,
+            f"the signature is not by the key of {payload.approver!r} over this payload",
+        )
+    if now < payload.not_before:
+        raise DecisionRejected(
+            RejectCode.NOT_YET_VALID, f"valid from {payload.not_before}, it is {now}"
+        )
+    if now >= payload.expires:
+        raise DecisionRejected(RejectCode.EXPIRED, f"expired at {payload.expires}, it is {now}")
+    if payload.expires - payload.not_before > MAX_VALIDITY:
+        raise DecisionRejected(
+            RejectCode.TOO_LONG_VALID, f"expected a validity of at most {MAX_VALIDITY}"
+        )
+    return key
+
+
+def check_judgement(judgement: OutcomeJudged, *, keyring: Keyring, now: datetime) -> KeyEntry:
+    """Return the key that signed a judgement, if it may; raises `DecisionRejected`."""
+    key = keyring.find(judgement.payload.judge, Purpose.JUDGE, now)
+    if key is None:
+        raise DecisionRejected(
+            RejectCode.UNKNOWN_KEY, f"no valid key of {judgement.payload.judge!r} may judge"
+        )
+    if not is_judgement_of(key, judgement):
+        raise DecisionRejected(
+            RejectCode.BAD_SIGNATURE, f"not signed by {judgement.payload.judge!r}"
+        )
+    return key
+
+
+def check_control(control: ControlIssued, *, keyring: Keyring, now: datetime) -> KeyEntry:
+    """Return the key that signed a control, if it may; raises `DecisionRejected`."""
+    payload = control.payload
+    key = keyring.find(payload.operator, Purpose.CONTROL, now)
+    if key is None:
+        raise DecisionRejected(
+            RejectCode.UNKNOWN_KEY, f"no valid key of {payload.operator!r} may control"
+        )
+    if not is_control_of(key, control):
+        raise DecisionRejected(RejectCode.BAD_SIGNATURE, f"not signed by {payload.operator!r}")
+    if payload.expires is not None and now >= payload.expires:
+        raise DecisionRejected(RejectCode.EXPIRED, f"expired at {payload.expires}, it is {now}")
+    return key
+
+
+def check_order(
+    order: ActionApproved,
+    *,
+    keyring: Keyring,
+    policy: Policy,
+    now: datetime,
+    cluster: str,
+    context: Context,
+) -> None:
+    """Decide an order anew; raises `OrderRejected`.
+
+    context: the Executor's own circumstances of the act, not the gate's. now: aware.
+    """
+    digest = _check_act(order)
+    if order.cluster != cluster:
+        raise OrderRejected(RejectCode.WRONG_CLUSTER, f"for {order.cluster}, this is {cluster}")
+    if order.policy_version != policy.version:
+        raise OrderRejected(
+            RejectCode.WRONG_POLICY,
+            f"approved under policy {order.policy_version[:12]}, this is {policy.version[:12]}",
+        )
+    if order.incident_id != context.incident_id:
+        raise OrderRejected(RejectCode.WRONG_INCIDENT, f"expected {context.incident_id}")
+    if now >= order.expires:
+        raise OrderRejected(RejectCode.EXPIRED, f"expired at {order.expires}, it is {now}")
+    verdict = policy.decide(order.action, context)
+    if verdict.ruling is Ruling.DENY:
+        raise OrderRejected(RejectCode.DENIED_BY_POLICY, f"{verdict.reason}: {verdict.message}")
+    signers = [
+        _check_one(decision, order, digest, keyring=keyring, now=now)
+        for decision in order.decisions
+    ]
+    _check_signers(order, signers, policy=policy, context=context, automatic=verdict.allowed)
+
+
+def _check_act(order: ActionApproved) -> str:
+    """Return the hash of the action itself; the order's hash and line must say the same."""
+    digest = action_hash(order.action)
+    if digest != order.action_hash:
+        raise OrderRejected(
+            RejectCode.WRONG_ACTION, f"the order says {order.action_hash}, the action is {digest}"
+        )
+    try:
+        line = line_of(command_of(order.action))
+    except Refusal as refusal:
+        raise OrderRejected(RejectCode.WRONG_ACTION, str(refusal)) from refusal
+    if line != order.line:
+        raise OrderRejected(RejectCode.WRONG_LINE, f"expected {line!r}, got {order.line!r}")
+    return digest
+
+
+def _check_one(
+    decision: ActionDecided, order: ActionApproved, digest: str, *, keyring: Keyring, now: datetime
+) -> KeyEntry:
+    """Return the key of one decision that approves exactly this order."""
+    key = check_decision(decision, keyring=keyring, now=now)
+    payload = decision.payload
+    expected = {
+        RejectCode.WRONG_APPROVAL: (payload.approval_id, order.approval_id),
+        RejectCode.WRONG_INCIDENT: (payload.incident_id, order.incident_id),
+        RejectCode.WRONG_ACTION: (payload.action_hash, digest),
+        RejectCode.WRONG_CLUSTER: (payload.cluster, order.cluster),
+        RejectCode.WRONG_POLICY: (payload.policy_version, order.policy_version),
+    }
+    for code, (signed, ordered) in expected.items():
+        if signed != ordered:
+            raise OrderRejected(code, f"{payload.approver} signed {signed}, ordered is {ordered}")
+    if payload.verdict is not DecisionVerdict.APPROVE:
+        raise OrderRejected(RejectCode.REFUSED, f"{payload.approver} did not approve")
+    return key
+
+
+def _check_signers(
+    order: ActionApproved,
+    signers: list[KeyEntry],
+    *,
+    policy: Policy,
+    context: Context,
+    automatic: bool,
+) -> None:
+    """Refuse the proposer, one voice counted twice, too few, and the gate out of its place."""
+    if any(key.name == context.proposer for key in signers):
+        raise OrderRejected(RejectCode.PROPOSER_APPROVES, f"{context.proposer} proposed the act")
+    if len({key.public_key for key in signers}) != len(signers):
+        raise OrderRejected(RejectCode.DUPLICATE_APPROVER, "one key signed more than once")
+    by_gate = [key for key in signers if Purpose.GATE in key.purposes]
+    if by_gate:
+        if not automatic or len(signers) > 1:
+            raise OrderRejected(
+                RejectCode.NOT_AUTOMATIC,
+                "the gate's key stands only for what policy allows unasked",
+            )
+        return
+    needed = policy.approvers_needed(order.action)
+    if len(signers) < needed:
+        raise OrderRejected(
+            RejectCode.TOO_FEW_APPROVERS, f"expected {needed} approvers, got {len(signers)}"
+        )

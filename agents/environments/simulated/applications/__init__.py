@@ -1,0 +1,1 @@
+"""What runs in the cluster: service graphs, and the Kubernetes objects that deploy them."""

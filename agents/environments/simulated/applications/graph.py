@@ -1,0 +1,190 @@
+"""An application as a graph of components that call one another.
+
+Invariant: a graph has no cycle and every call's target is a component. What a process does
+follows from its `Program`, found by the image that runs; where it calls follows from its
+container's environment, so an edited environment really leads it elsewhere.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Protocol(StrEnum):
+    """What a component speaks on its port."""
+
+    HTTP = "http"
+    GRPC = "grpc"
+    MONGO = "mongo"
+    POSTGRES = "postgres"
+    REDIS = "redis"
+    MEMCACHED = "memcached"
+
+
+STORES = (Protocol.MONGO, Protocol.POSTGRES, Protocol.REDIS, Protocol.MEMCACHED)
+TLS_ARGUMENTS = {
+    Protocol.MONGO: ("--tlsMode", "requireTLS"),
+    Protocol.POSTGRES: ("-c", "ssl=require"),
+    Protocol.REDIS: ("--tls-only", "yes"),
+}
+"""Container arguments with which a store refuses plain connections."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One edge. `share` is calls per request of the caller; a critical one fails its caller.
+
+    `address` is `host:port`; `variable` overrides it where the container sets it.
+    `user_variable` names the variable that holds the user for a store that knows users.
+    """
+
+    target: str
+    address: str
+    share: float
+    critical: bool
+    variable: str | None = None
+    user_variable: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """What an image does when it runs.
+
+    memory: working set in MiB; idle: millicores without load; cost: millicores per request a
+    second; latency: milliseconds of its own work; start: seconds until it listens.
+    `account_variable` names the variable that holds the only user that a store accepts.
+    """
+
+    name: str
+    protocol: Protocol
+    port: int
+    memory: float
+    idle: int
+    cost: float
+    latency: float
+    start: int
+    calls: tuple[Call, ...] = ()
+    needs: tuple[str, ...] = ()
+    account_variable: str | None = None
+    port_variable: str | None = None
+
+    def listening_port(self, environment: Mapping[str, str]) -> int:
+        """Return the port on which the process listens, given its environment."""
+        text = environment.get(self.port_variable or "", "")
+        return int(text) if text.isdigit() else self.port
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """One environment variable: a value, or a key of a ConfigMap or Secret."""
+
+    name: str
+    value: str | None = None
+    config_map: str | None = None
+    secret: str | None = None
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """One workload with its service. Probes and sizes are Kubernetes' own texts."""
+
+    name: str
+    program: Program
+    image: str
+    container: str
+    port_name: str
+    service_port: int
+    replicas: int = 1
+    variables: tuple[Variable, ...] = ()
+    requests: tuple[str, str] = ("50m", "64Mi")
+    limits: tuple[str, str] = ("500m", "256Mi")
+    arguments: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    readiness: str | None = None
+    liveness: str | None = None
+    volume: str | None = None
+    account: str = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """A whole application. `load` is requests a second at the entry."""
+
+    name: str
+    namespace: str
+    entry: str
+    load: float
+    components: tuple[Component, ...]
+    label: str = "app"
+    part_of: str | None = None
+    strategy: str = "Recreate"
+    configs: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    secrets: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    accounts: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ("worker-1", "worker-2", "worker-3")
+    storage_class: str = "standard"
+    policies: tuple[str, ...] = ()
+    spare_images: tuple[tuple[str, str], ...] = field(
+        default=(), metadata={"doc": "(image, component) of earlier releases that can be pulled"}
+    )
+
+    def component(self, name: str) -> Component:
+        """Return the component of this name; raises KeyError."""
+        for component in self.components:
+            if component.name == name:
+                return component
+        raise KeyError(name)
+
+    def callers(self, name: str) -> list[str]:
+        """Return who calls this component, in the order of the components."""
+        return [
+            component.name
+            for component in self.components
+            if any(call.target == name for call in component.program.calls)
+        ]
+
+
+def impact(application: Application, broken: str) -> float:
+    """Return the share of entry requests that fail when nothing answers at `broken`."""
+    known: dict[str, float] = {}
+
+    def failing(name: str) -> float:
+        if name == broken:
+            return 1.0
+        if name not in known:
+            good = 1.0
+            for call in application.component(name).program.calls:
+                if call.critical:
+                    good *= 1.0 - min(call.share, 1.0) * failing(call.target)
+            known[name] = 1.0 - good
+        return known[name]
+
+    return failing(application.entry)
+
+
+def nominal_load(application: Application) -> dict[str, float]:
+    """Return requests a second at each component when everything works."""
+    rates = dict.fromkeys((component.name for component in application.components), 0.0)
+    rates[application.entry] = application.load
+    for name in _callers_first(application):
+        for call in application.component(name).program.calls:
+            rates[call.target] += rates[name] * call.share
+    return rates
+
+
+def _callers_first(application: Application) -> list[str]:
+    order: list[str] = []
+    seen: set[str] = set()
+
+    def visit(name: str) -> None:
+        if name in seen:
+            return
+        seen.add(name)
+        for call in application.component(name).program.calls:
+            visit(call.target)
+        order.append(name)
+
+    for component in application.components:
+        visit(component.name)
+    return order[::-1]

@@ -1,0 +1,149 @@
+"""All state of one lab, and the loop that lets its controllers work until they are quiet.
+
+Invariant: between two calls of `advance` or `settle` nothing is left to do at the present moment.
+Controllers are functions over this object; they read marks, write through the store, and set
+deadlines; only this loop moves the clock.
+"""
+
+import pickle
+
+from agents.environments.simulated import clock
+from agents.environments.simulated.applications.deploy import (
+    cluster_objects,
+    objects_of,
+    programs_of,
+)
+from agents.environments.simulated.applications.graph import Application, nominal_load
+from agents.environments.simulated.controllers import (
+    deployments,
+    endpoints,
+    kubelet,
+    replicasets,
+    scheduler,
+    volumes,
+)
+from agents.environments.simulated.controllers.process import PodRun
+from agents.environments.simulated.objects.kinds import Manifest
+from agents.environments.simulated.objects.store import Store
+from agents.environments.simulated.telemetry.events import Recorder
+from agents.environments.simulated.traffic import Epoch, measure
+
+_MAX_ROUNDS = 200
+
+
+class Cluster:
+    """A namespace's application on its nodes, at one virtual moment.
+
+    runs: what the kubelets know of each pod, by uid. epochs: traffic, piecewise constant, oldest
+    first; an epoch holds from its start to the start of the next one.
+    """
+
+    def __init__(self, application: Application, seed: int, now: float) -> None:
+        self.application = application
+        self.seed = seed
+        self.now = now
+        self.store = Store(seed)
+        self.events = Recorder(seed)
+        self.programs = programs_of(application)
+        self.nominal = nominal_load(application)
+        self.runs: dict[str, PodRun] = {}
+        self.pulled: set[str] = set()
+        self.addresses = 1
+        self.deadlines: dict[tuple[str, str], float] = {}
+        self.epochs: list[Epoch] = []
+        self.traffic_from = 0.0
+
+    @property
+    def namespace(self) -> str:
+        """The application's own namespace."""
+        return self.application.namespace
+
+    def stamp(self) -> str:
+        """Return the present as Kubernetes writes it."""
+        return clock.rfc3339(int(self.now))
+
+    def deploy(self) -> None:
+        """Create the application's objects; they come up as time passes."""
+        for kind, body in (*cluster_objects(self.application), *objects_of(self.application)):
+            self.store.create(kind, body, self.stamp())
+        self.settle()
+
+    def settle(self) -> None:
+        """Let every controller work until nothing is left to do at this moment."""
+        moved = False
+        for _ in range(_MAX_ROUNDS):
+            marks = self.store.take_marks()
+            if not marks:
+                break
+            moved = True
+            volumes.reconcile(self, marks)
+            deployments.reconcile(self, marks)
+            replicasets.reconcile(self, marks)
+            scheduler.reconcile(self, marks)
+            kubelet.reconcile(self, marks)
+            endpoints.reconcile(self, marks)
+        else:
+            raise RuntimeError(f"controllers did not settle in {_MAX_ROUNDS} rounds")
+        if moved:
+            self._note_traffic()
+
+    def _note_traffic(self) -> None:
+        if self.now < self.traffic_from:
+            return
+        epoch = measure(self)
+        if self.epochs and self.epochs[-1].start == self.now:
+            self.epochs[-1] = epoch
+        elif not self.epochs or not self.epochs[-1].same(epoch):
+            self.epochs.append(epoch)
+
+    def advance(self, until: float) -> None:
+        """Move the clock to `until`, waking whoever has a deadline on the way."""
+        self.settle()
+        while True:
+            run = min(self.runs.values(), key=PodRun.due, default=None)
+            due = run.due() if run else float("inf")
+            other = min(self.deadlines.values(), default=float("inf"))
+            if min(due, other) > until:
+                break
+            self.now = max(self.now, min(due, other))
+            if run and due <= other:
+                kubelet.wake(self, run)
+            else:
+                deployments.check_deadlines(self)
+            self.settle()
+        self.now = max(self.now, until)
+        if self.now >= self.traffic_from and not self.epochs:
+            self._note_traffic()
+        kubelet.refresh(self)
+
+    def fork(self) -> "Cluster":
+        """Return a copy that shares nothing mutable with this one."""
+        return thaw(self.freeze())
+
+    def freeze(self) -> bytes:
+        """Return the whole state as bytes for `thaw`."""
+        return pickle.dumps(self, pickle.HIGHEST_PROTOCOL)
+
+    def pods_of(self, deployment: str) -> list[Manifest]:
+        """Return the pods that a deployment owns through its replica sets, newest last."""
+        owners = {
+            item["metadata"]["name"]
+            for item in self.store.each("replicasets", self.namespace)
+            if owned_by(item, deployment)
+        }
+        return [
+            pod
+            for pod in self.store.each("pods", self.namespace)
+            if any(owner["name"] in owners for owner in pod["metadata"].get("ownerReferences", ()))
+        ]
+
+
+def owned_by(item: Manifest, name: str) -> bool:
+    """Return whether an owner reference names this owner."""
+    return any(owner["name"] == name for owner in item["metadata"].get("ownerReferences", ()))
+
+
+def thaw(state: bytes) -> Cluster:
+    """Return the cluster that `freeze` wrote; only for bytes of this process."""
+    cluster: Cluster = pickle.loads(state)  # noqa: S301 - our own bytes, never from outside
+    return cluster

@@ -1,0 +1,88 @@
+"""The endpoints controller: which addresses stand behind a service.
+
+Invariant: an address is listed when a running pod's labels match the selector; it is ready when
+the pod is. A service without a selector is left alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agents.environments.simulated.objects.manifest import bare
+from agents.environments.simulated.objects.pods import is_ready, target_port
+from agents.environments.simulated.objects.selectors import matches
+from agents.environments.simulated.objects.store import Key
+
+if TYPE_CHECKING:
+    from agents.environments.simulated.cluster import Cluster
+    from agents.environments.simulated.objects.kinds import Manifest
+
+
+def reconcile(cluster: Cluster, marks: dict[Key, Manifest]) -> None:
+    """Work on every service that changed or whose selector matches a pod that did."""
+    changed = {name for kind, _, name in marks if kind == "services"}
+    labels = [
+        pod["metadata"].get("labels") or {} for (kind, _, _), pod in marks.items() if kind == "pods"
+    ]
+    if not changed and not labels:
+        return
+    for name in sorted(changed):
+        if cluster.store.get("services", cluster.namespace, name) is None:
+            stale = cluster.store.get("endpoints", cluster.namespace, name)
+            if stale:
+                cluster.store.delete("endpoints", stale)
+    for service in cluster.store.each("services", cluster.namespace):
+        selector = service["spec"].get("selector")
+        if not selector:
+            continue
+        if service["metadata"]["name"] in changed or any(
+            matches(selector, item) for item in labels
+        ):
+            _publish(cluster, service, selector)
+
+
+def _publish(cluster: Cluster, service: Manifest, selector: dict[str, str]) -> None:
+    subsets: list[Manifest] = []
+    pods = sorted(
+        (
+            pod
+            for pod in cluster.store.each("pods", cluster.namespace)
+            if pod["status"].get("podIP") and matches(selector, pod["metadata"].get("labels") or {})
+        ),
+        key=lambda pod: str(pod["status"]["podIP"]),
+    )
+    for pod in pods:
+        ports = []
+        for port in service["spec"]["ports"]:
+            number = target_port(pod, port.get("targetPort", port["port"]))
+            if number is not None:
+                entry = {"name": port.get("name"), "port": number, "protocol": "TCP"}
+                ports.append({key: value for key, value in entry.items() if value is not None})
+        if not ports:
+            continue
+        address = {
+            "ip": pod["status"]["podIP"],
+            "nodeName": pod["spec"]["nodeName"],
+            "targetRef": {
+                "kind": "Pod",
+                "name": pod["metadata"]["name"],
+                "namespace": pod["metadata"]["namespace"],
+                "uid": pod["metadata"]["uid"],
+            },
+        }
+        field = "addresses" if is_ready(pod) else "notReadyAddresses"
+        same = next((item for item in subsets if item["ports"] == ports), None)
+        if same is None:
+            same = {"ports": ports}
+            subsets.append(same)
+        same.setdefault(field, []).append(address)
+    name = service["metadata"]["name"]
+    known = cluster.store.get("endpoints", cluster.namespace, name)
+    if known is None:
+        labels = service["metadata"].get("labels")
+        known = bare("endpoints", name, cluster.namespace, labels)
+        known["subsets"] = subsets
+        cluster.store.create("endpoints", known, cluster.stamp())
+    elif known["subsets"] != subsets:
+        known["subsets"] = subsets
+        cluster.store.touch("endpoints", known)

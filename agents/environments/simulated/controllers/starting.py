@@ -1,0 +1,121 @@
+"""What decides how a container starts: its image, its environment, its program and its probes.
+
+Invariant: pure reads of the cluster; the kubelet acts on what they return.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agents.environments.simulated.dice import chance, draw
+from agents.environments.simulated.objects.pods import target_port, workload_of
+
+if TYPE_CHECKING:
+    from agents.environments.simulated.applications.graph import Program
+    from agents.environments.simulated.cluster import Cluster
+    from agents.environments.simulated.controllers.process import PodRun
+    from agents.environments.simulated.objects.kinds import Manifest
+
+
+PRESENT = 'Container image "{image}" already present on machine and can be accessed by the pod'
+
+
+def full_reference(image: str) -> str:
+    """Return the image with the registry that containerd adds."""
+    first, slash, _ = image.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        return image
+    return f"docker.io/{image}" if slash else f"docker.io/library/{image}"
+
+
+def pull_seconds(cluster: Cluster, pod: Manifest, image: str) -> float:
+    """Return how long the pull takes: 0.5 to 4 s."""
+    return round(0.5 + 3.5 * chance(cluster.seed, "pull", image, pod["metadata"]["uid"]), 3)
+
+
+def pull_problem(image: str) -> str:
+    """Return containerd's words for an image that is not there."""
+    reference = full_reference(image)
+    return (
+        "rpc error: code = NotFound desc = failed to pull and unpack image "
+        f'"{reference}": failed to resolve reference "{reference}": {reference}: not found'
+    )
+
+
+def pulled_message(cluster: Cluster, pod: Manifest, image: str) -> str:
+    """Return the kubelet's words for a pulled image."""
+    seconds = pull_seconds(cluster, pod, image)
+    text = f"{round(seconds * 1000)}ms" if seconds < 1 else f"{seconds:g}s"
+    size = 10_000_000 + draw("size", image) % 90_000_000
+    return (
+        f'Successfully pulled image "{image}" in {text} ({text} including waiting). '
+        f"Image size: {size} bytes."
+    )
+
+
+def environment_of(cluster: Cluster, pod: Manifest) -> tuple[dict[str, str], str]:
+    """Return (environment, "") or ({}, why it can't be made)."""
+    namespace = pod["metadata"]["namespace"]
+    found: dict[str, str] = {}
+    container = pod["spec"]["containers"][0]
+    for source in container.get("envFrom", ()):
+        for field, kind in (("configMapRef", "configmaps"), ("secretRef", "secrets")):
+            if field in source:
+                body = cluster.store.get(kind, namespace, source[field]["name"])
+                if body is None:
+                    return {}, f'{kind[:-1]} "{source[field]["name"]}" not found'
+                found |= body.get("data") or {}
+    for item in container.get("env", ()):
+        source = item.get("valueFrom") or {}
+        value = item.get("value", "")
+        for field, kind, word in (
+            ("configMapKeyRef", "configmaps", "ConfigMap"),
+            ("secretKeyRef", "secrets", "Secret"),
+        ):
+            if field not in source:
+                continue
+            reference = source[field]
+            body = cluster.store.get(kind, namespace, reference["name"])
+            if body is None:
+                return {}, f'{kind[:-1]} "{reference["name"]}" not found'
+            data = body.get("data") or {}
+            if reference["key"] not in data:
+                where = f"{namespace}/{reference['name']}"
+                return {}, f"couldn't find key {reference['key']} in {word} {where}"
+            value = data[reference["key"]]
+        found[item["name"]] = value
+    return found, ""
+
+
+def program_of(cluster: Cluster, pod: Manifest) -> Program | None:
+    """Return what the container's image and command run; None when there is no such binary."""
+    container = pod["spec"]["containers"][0]
+    table = cluster.programs[container["image"]]
+    command = container.get("command")
+    if command:
+        return table.get(str(command[0]).rsplit("/", 1)[-1])
+    owner = workload_of(pod)
+    return table.get(owner) or next(iter(table.values()))
+
+
+def complaint(program: Program | None, environment: dict[str, str]) -> str:
+    """Return why the process gives up right after its start, or an empty text."""
+    if program is None:
+        return "exec: no such file or directory"
+    missing = [name for name in program.needs if name not in environment]
+    return f"required setting {missing[0]} is not set" if missing else ""
+
+
+def probe_port(pod: Manifest, probe: Manifest) -> int | None:
+    """Return the port number that a probe asks."""
+    how = probe.get("tcpSocket") or probe.get("httpGet") or probe.get("grpc") or {}
+    return target_port(pod, how.get("port", 0))
+
+
+def probe_problem(run: PodRun, probe: Manifest) -> str:
+    """Return the kubelet's words for a probe that nobody answers."""
+    port = probe_port(run.pod, probe)
+    refused = f"dial tcp {run.address}:{port}: connect: connection refused"
+    if "httpGet" in probe:
+        return f'Get "http://{run.address}:{port}{probe["httpGet"].get("path", "/")}": {refused}'
+    return refused

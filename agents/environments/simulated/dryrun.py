@@ -1,0 +1,183 @@
+"""What an action would do: a server-side dry run on a copy, its diff and the act that undoes it.
+
+Invariant: the cluster that is asked about is never changed; a refusal carries the API server's
+own words.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from difflib import unified_diff
+from typing import TYPE_CHECKING
+
+import orjson
+import yaml
+
+from agents.contracts.action import (
+    Action,
+    ApplyManifest,
+    CordonNode,
+    DeletePod,
+    DeleteResource,
+    PatchResource,
+    Preview,
+    RestartRollout,
+    ScaleWorkload,
+    SetEnv,
+    SetImage,
+    SetResources,
+    Touched,
+    UndoRollout,
+    Workload,
+)
+from agents.environments.protocol import ActionRejected
+from agents.environments.simulated.controllers.deployments import revision_of
+from agents.environments.simulated.kubectl.errors import CommandFailed
+from agents.environments.simulated.kubectl.output import safe
+from agents.environments.simulated.kubectl.writes import WRITES
+from agents.environments.simulated.objects.kinds import BY_NAME, KINDS, Manifest
+from agents.environments.simulated.objects.patching import inverse
+from agents.policy.commands import plain_command
+
+if TYPE_CHECKING:
+    from agents.environments.simulated.cluster import Cluster
+    from agents.environments.simulated.objects.store import Key
+
+
+def preview(cluster: Cluster, action: Action) -> Preview:
+    """Return what the action would change; raises `ActionRejected`."""
+    copy = cluster.fork()
+    copy.store.take_marks()
+    command = plain_command(action)
+    handler = WRITES.get(command.verb)
+    if handler is None:
+        raise ActionRejected(f'error: unknown command "{command.verb}" for "{command.program}"')
+    try:
+        handler(copy, command)
+    except CommandFailed as failure:
+        raise ActionRejected(failure.text) from None
+    keys = list(copy.store.marks)
+    diffs = [_diff(key, cluster.store.get(*key), copy.store.get(*key)) for key in keys]
+    changes = [(cluster.store.get(*key), copy.store.get(*key)) for key in keys]
+    touched = tuple(_touched(key, before) for key, (before, _) in zip(keys, changes, strict=True))
+    copy.settle()
+    affected = max(
+        len(cluster.runs.keys() - copy.runs.keys()), len(copy.runs.keys() - cluster.runs.keys())
+    )
+    return Preview(
+        diff="".join(diffs),
+        touched=touched or _unchanged(cluster, action),
+        rollback=_rollback(cluster, action, changes),
+        pods_affected=affected,
+    )
+
+
+def _touched(key: Key, before: Manifest | None) -> Touched:
+    kind, namespace, name = key
+    version = before["metadata"]["resourceVersion"] if before else None
+    return Touched(kind=kind, namespace=namespace or None, name=name, resource_version=version)
+
+
+def _unchanged(cluster: Cluster, action: Action) -> tuple[Touched, ...]:
+    """Return what an action without effect is about."""
+    target = plain_command(action).targets[:1]
+    for item in target:
+        namespace = cluster.namespace if KINDS[item.kind].namespaced else ""
+        found = cluster.store.get(item.kind, namespace, item.name or "")
+        return (_touched((item.kind, namespace, item.name or ""), found),)
+    return ()
+
+
+def _text(item: Manifest | None) -> list[str]:
+    if item is None:
+        return []
+    shown = {key: value for key, value in safe(item).items() if key != "status"}
+    metadata = dict(shown["metadata"])
+    for field in ("resourceVersion", "uid", "generation", "creationTimestamp"):
+        metadata.pop(field, None)
+    shown["metadata"] = metadata
+    return yaml.dump(shown, Dumper=yaml.CSafeDumper, width=10_000).splitlines(keepends=True)
+
+
+def _diff(key: Key, before: Manifest | None, after: Manifest | None) -> str:
+    kind, namespace, name = key
+    path = ".".join(part for part in (kind, namespace, name) if part)
+    lines = unified_diff(_text(before), _text(after), f"LIVE/{path}", f"MERGED/{path}", n=3)
+    return "".join(lines)
+
+
+def _rollback(  # noqa: PLR0911 - one return an action
+    cluster: Cluster, action: Action, changes: list[tuple[Manifest | None, Manifest | None]]
+) -> Action | None:
+    """Return the action that leads back to the present state, or None."""
+    if isinstance(action, ScaleWorkload):
+        replicas = changes[0][0]["spec"]["replicas"] if changes and changes[0][0] else None
+        if replicas is None:
+            return None
+        return ScaleWorkload(workload=action.workload, replicas=replicas)
+    if isinstance(action, (RestartRollout, UndoRollout, SetImage, SetEnv, SetResources)):
+        return _go_back(action.workload, changes)
+    if isinstance(action, CordonNode):
+        return CordonNode(name=action.name, unschedulable=not action.unschedulable)
+    if isinstance(action, DeletePod) or len(changes) != 1:
+        return None
+    before, after = changes[0]
+    if isinstance(action, DeleteResource) and before is not None:
+        return _made_again(before)
+    if before is None and after is not None and isinstance(action, ApplyManifest):
+        return DeleteResource(kind=action.kind, namespace=action.namespace, name=action.name)
+    if before is not None and after is not None:
+        return _patched_back(before, after)
+    return None
+
+
+def _go_back(
+    workload: Workload, changes: list[tuple[Manifest | None, Manifest | None]]
+) -> Action | None:
+    before = changes[0][0] if changes else None
+    if before is None or not revision_of(before):
+        return None
+    return UndoRollout(workload=workload, revision=revision_of(before))
+
+
+def _patched_back(before: Manifest, after: Manifest) -> Action | None:
+    kind = BY_NAME[before["kind"]].plural
+    if kind == "deployments" and before["spec"]["template"] != after["spec"]["template"]:
+        workload = Workload(
+            kind="deployments", namespace=before["metadata"]["namespace"], name=before["metadata"]["name"]
+        )
+        return _go_back(workload, [(before, after)])
+    undo = inverse(_own(before), _own(after))
+    if not undo:
+        return None
+    return PatchResource(
+        kind=kind,
+        namespace=before["metadata"].get("namespace", "default"),
+        name=before["metadata"]["name"],
+        strategy="merge",
+        patch=orjson.dumps(undo, option=orjson.OPT_SORT_KEYS).decode(),
+    )
+
+
+def _own(item: Manifest) -> Manifest:
+    """Return what a user writes of an object."""
+    metadata = {
+        key: value
+        for key, value in item["metadata"].items()
+        if key in ("name", "namespace", "labels", "annotations")
+    }
+    body = {key: value for key, value in item.items() if key not in ("status", "metadata")}
+    return {**deepcopy(body), "metadata": deepcopy(metadata)}
+
+
+def _made_again(before: Manifest) -> Action | None:
+    if before["kind"] == "Secret":  # its values must not travel in an action
+        return None
+    body = _own(before)
+    return ApplyManifest(
+        mode="create",
+        kind=BY_NAME[before["kind"]].plural,
+        namespace=before["metadata"].get("namespace", "default"),
+        name=before["metadata"]["name"],
+        manifest=orjson.dumps(body, option=orjson.OPT_SORT_KEYS).decode(),
+    )

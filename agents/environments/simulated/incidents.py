@@ -1,0 +1,202 @@
+"""Procedural incidents: an application, its past, a fault or none, an alert that fires.
+
+Invariant: a scenario is plain data drawn from one integer seed; `build` turns it into a cluster,
+and the same scenario always builds the same bytes. A healthy twin went through the same fault
+and was mended before its alert ran out, so only the present state tells them apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from agents.contracts.incident import Task
+from agents.environments.simulated import alerts
+from agents.environments.simulated.applications.graph import Application, Component, impact
+from agents.environments.simulated.applications.hotel import hotel
+from agents.environments.simulated.applications.procedural import procedural
+from agents.environments.simulated.clock import DAY, HOUR, MINUTE
+from agents.environments.simulated.cluster import Cluster
+from agents.environments.simulated.faults.family import (
+    Evidence,
+    Family,
+    Injection,
+    main_container,
+    revert,
+)
+from agents.environments.simulated.faults.registry import FAMILIES
+from agents.environments.simulated.objects.manifest import CHANGE_CAUSE, RESTARTED_AT
+from agents.environments.simulated.splits import families_of
+
+_EPOCH = 1_767_225_600  # 2026-01-01T00:00:00Z
+_SMALLEST_IMPACT = 0.12
+_HOTEL_SHARE = 0.08
+_NO_VERSION_OF_IT = 0.4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One incident before it is built. `family` is what happened, `healthy` that it is over."""
+
+    seed: int
+    task: Task
+    split: str
+    family: str
+    service: str
+    healthy: bool
+    application: Application
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroundTruth:
+    """The right answers. `service`, `system_level` and `fault_type` are None for a healthy lab."""
+
+    anomaly: bool
+    family: str | None
+    service: str | None
+    system_level: str | None
+    fault_type: str | None
+    evidence: tuple[Evidence, ...]
+    repairs: tuple[str, ...]
+
+
+def carriers(application: Application, family: Family) -> list[Component]:
+    """Return the components that can carry a family so that users notice."""
+    return [
+        component
+        for component in application.components
+        if family.carries(application, component)
+        and impact(application, component.name) >= _SMALLEST_IMPACT
+    ]
+
+
+def generate(
+    seed: int,
+    *,
+    split: str = "A",
+    family: str | None = None,
+    task: Task | None = None,
+    healthy: bool | None = None,
+    application: str | None = None,
+) -> Scenario:
+    """Return the incident of a seed.
+
+    family, task, healthy and application (`hotel` or `procedural`) pin what is otherwise drawn;
+    half of the detection incidents are healthy, of the others none. Raises KeyError for a family
+    or split that does not exist.
+    """
+    rng = Random(seed)  # noqa: S311 - simulation, no secret
+    chosen_task = rng.choice(list(Task))
+    chosen_family = rng.choice(families_of(split))
+    twin = rng.random() < 0.5  # noqa: PLR2004
+    task = task or chosen_task
+    family = family or chosen_family
+    if healthy is None:
+        healthy = twin and task is Task.DETECTION
+    kind = application or ("hotel" if rng.random() < _HOTEL_SHARE else "procedural")
+    while True:
+        graph = hotel(rng) if kind == "hotel" else procedural(rng)
+        able = carriers(graph, FAMILIES[family])
+        if able:
+            break
+        kind = "procedural"
+    return Scenario(
+        seed=seed,
+        task=task,
+        split=split,
+        family=family,
+        service=rng.choice(able).name,
+        healthy=healthy,
+        application=graph,
+    )
+
+
+def build(scenario: Scenario) -> tuple[Cluster, GroundTruth, bytes]:
+    """Return the cluster at the moment of the alert, the truth, and the state before the fault."""
+    rng = Random(scenario.seed ^ 0x5EED)  # noqa: S311
+    present = float(_EPOCH + rng.randrange(300 * DAY))
+    cluster = Cluster(
+        scenario.application, scenario.seed, present - rng.randint(3 * HOUR, 12 * DAY)
+    )
+    cluster.events.since = present - HOUR
+    cluster.traffic_from = present - HOUR
+    cluster.deploy()
+    cluster.store.create("configmaps", alerts.rules_object(cluster, rng), cluster.stamp())
+    cluster.settle()
+    _finished_rollouts(cluster, scenario, rng, present)
+    family = FAMILIES[scenario.family]
+    component = scenario.application.component(scenario.service)
+    before = b""
+    if scenario.healthy:
+        ended = present - rng.randint(4 * MINUTE, 18 * MINUTE)
+        cluster.advance(ended - rng.randint(4 * MINUTE, 9 * MINUTE))
+        injection = family.inject(cluster, component, rng)
+        cluster.advance(ended)
+        revert(cluster, injection)
+        truth = _healthy_truth(scenario.application)
+    else:
+        cluster.advance(present - rng.randint(4 * MINUTE, 24 * MINUTE))
+        before = cluster.freeze()
+        injection = family.inject(cluster, component, rng)
+        truth = _truth(family, injection)
+    cluster.advance(present)
+    return cluster, truth, before or cluster.freeze()
+
+
+def _truth(family: Family, injection: Injection) -> GroundTruth:
+    return GroundTruth(
+        anomaly=True,
+        family=family.name,
+        service=injection.service,
+        system_level=family.system_level,
+        fault_type=family.fault_type,
+        evidence=injection.evidence,
+        repairs=injection.repairs,
+    )
+
+
+def _healthy_truth(application: Application) -> GroundTruth:
+    evidence = (
+        Evidence(name="pods", sights=(r"\Aget (pods|deployments|all)\b",)),
+        Evidence(name="endpoints", sights=(r"\A(get endpoints|describe services)\b",)),
+        Evidence(name="entry_log", sights=(rf"\Alogs [^\n]*{application.entry}",)),
+    )
+    return GroundTruth(
+        anomaly=False,
+        family=None,
+        service=None,
+        system_level=None,
+        fault_type=None,
+        evidence=evidence,
+        repairs=(),
+    )
+
+
+def _finished_rollouts(cluster: Cluster, scenario: Scenario, rng: Random, present: float) -> None:
+    """Let a few benign rollouts happen: revisions, old events, logs that begin lately."""
+    components = [
+        c for c in scenario.application.components if c.name != scenario.application.entry
+    ]
+    count = rng.randint(0, 3)
+    moments = sorted(present - rng.randint(34 * MINUTE, 150 * MINUTE) for _ in range(count))
+    for moment in moments:
+        cluster.advance(moment)
+        component = rng.choice(components)
+        deployment = cluster.store.get("deployments", cluster.namespace, component.name)
+        if deployment is None:
+            continue
+        annotations = deployment["metadata"].setdefault("annotations", {})
+        template = deployment["spec"]["template"]
+        if rng.random() < _NO_VERSION_OF_IT:
+            template["metadata"].setdefault("annotations", {})[RESTARTED_AT] = cluster.stamp()
+        else:
+            container = main_container(deployment)
+            name, value = rng.choice(
+                (("LOG_FORMAT", "compact"), ("GOGC", "80"), ("TZ", "UTC"), ("WORKERS", "4"))
+            )
+            listed = container.setdefault("env", [])
+            if all(item["name"] != name for item in listed):
+                listed.append({"name": name, "value": value})
+            annotations[CHANGE_CAUSE] = rng.choice(("routine update", "weekly release", "tuning"))
+        cluster.store.touch("deployments", deployment, spec=True)
+        cluster.settle()

@@ -1,0 +1,79 @@
+"""`delete` and `drain`."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING
+
+from agents.environments.simulated.controllers import kubelet
+from agents.environments.simulated.kubectl.editing import save
+from agents.environments.simulated.kubectl.errors import CommandFailed
+from agents.environments.simulated.kubectl.selecting import find, listed
+from agents.environments.simulated.objects.kinds import KINDS, Manifest
+
+if TYPE_CHECKING:
+    from agents.contracts.command import Command
+    from agents.environments.simulated.cluster import Cluster
+
+
+def remove(cluster: Cluster, kind: str, item: Manifest) -> None:
+    """Delete an object and what goes with it."""
+    if kind == "pods":
+        kubelet.stop(cluster, item)
+        return
+    if kind == "namespaces":
+        for inner, meta in KINDS.items():
+            if meta.namespaced:
+                for thing in cluster.store.each(inner, item["metadata"]["name"]):
+                    remove(cluster, inner, thing)
+    cluster.store.delete(kind, item)
+    if kind == "endpoints":
+        service = cluster.store.get("services", cluster.namespace, item["metadata"]["name"])
+        if service is not None:
+            cluster.store.touch("services", service)
+    if kind == "persistentvolumeclaims":
+        volume = cluster.store.get("persistentvolumes", "", item["spec"].get("volumeName", ""))
+        if volume is not None:
+            cluster.store.delete("persistentvolumes", volume)
+
+
+def delete(cluster: Cluster, command: Command) -> str:
+    """Run `delete`: every name is tried, the failures are told last."""
+    lines: list[str] = []
+    errors: list[str] = []
+    found: list[tuple[str, Manifest]] = []
+    for target in command.targets:
+        if target.name is None:
+            if not command.flag("selector"):
+                raise CommandFailed("error: resource(s) were provided, but no name was specified")
+            found += [(target.kind, item) for item in listed(cluster, command, target.kind)]
+            continue
+        try:
+            found.append((target.kind, find(cluster, command, target.kind, target.name)))
+        except CommandFailed as error:
+            errors.append(error.text)
+    for kind, item in found:
+        remove(cluster, kind, item)
+        where = f" from {item['metadata']['namespace']} namespace" if KINDS[kind].namespaced else ""
+        word = "force deleted" if command.flag("force") == "true" else "deleted"
+        lines.append(
+            f'{KINDS[kind].qualified_singular} "{item["metadata"]["name"]}" {word}{where}\n'
+        )
+    if errors and command.flag("ignore-not-found") != "true":
+        raise CommandFailed("".join(lines) + "\n".join(errors))
+    return "".join(lines) or "No resources found\n"
+
+
+def drain(cluster: Cluster, command: Command) -> str:
+    """Run `drain`: cordon the node, then delete its pods."""
+    name = command.targets[0].name or ""
+    node = deepcopy(find(cluster, command, "nodes", name))
+    node["spec"]["unschedulable"] = True
+    save(cluster, "nodes", node)
+    lines = [f"node/{name} cordoned\n"]
+    for run in list(cluster.runs.values()):
+        if run.pod["spec"].get("nodeName") == name:
+            pod = run.pod["metadata"]
+            lines.append(f"evicting pod {pod['namespace']}/{pod['name']}\n")
+            kubelet.stop(cluster, run.pod)
+    return "".join([*lines, f"node/{name} drained\n"])

@@ -1,0 +1,124 @@
+"""Storing an edited object: what the API server checks, refuses and answers.
+
+Invariant: nothing reaches the store that `schema.admit` has not passed; names, namespaces and
+uids never change.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agents.environments.simulated.kubectl.errors import CommandFailed, invalid, qualified
+from agents.environments.simulated.kubectl.selecting import find
+from agents.environments.simulated.objects.kinds import Manifest
+from agents.environments.simulated.objects.schema import Rejected, admit
+
+if TYPE_CHECKING:
+    from agents.contracts.command import Command
+    from agents.environments.simulated.cluster import Cluster
+
+_FIXED = ("name", "namespace", "uid", "creationTimestamp", "generation", "ownerReferences")
+_READ_ONLY = (
+    "replicasets",
+    "endpoints",
+    "events",
+    "persistentvolumes",
+    "storageclasses",
+    "namespaces",
+)
+
+
+def save(cluster: Cluster, kind: str, item: Manifest, *, new: bool = False) -> bool:
+    """Store an object; returns whether it changed. Raises `CommandFailed` when refused."""
+    metadata = item["metadata"]
+    name = metadata["name"]
+    before = None if new else cluster.store.get(kind, metadata.get("namespace", ""), name)
+    if not new and before is None:
+        raise CommandFailed(
+            f"Error from server (BadRequest): the name of the object ({name}) does not match the "
+            "name on the URL"
+        )
+    if before is not None:
+        item = {**item, "metadata": dict(metadata)}
+        for field in _FIXED:
+            item["metadata"].pop(field, None)
+            if field in before["metadata"]:
+                item["metadata"][field] = before["metadata"][field]
+        item["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"]
+    try:
+        admitted = admit(kind, item, before)
+    except Rejected as error:
+        if error.decoding:
+            raise CommandFailed(f"Error from server (BadRequest): {error}") from None
+        raise invalid(kind, name, str(error)) from None
+    if before is None:
+        cluster.store.create(kind, admitted, cluster.stamp())
+        return True
+    if admitted == before:
+        return False
+    if kind == "pods":
+        _save_pod(cluster, before, admitted)
+    elif kind in _READ_ONLY and _beyond_metadata(before, admitted) and kind != "replicasets":
+        raise CommandFailed(
+            f'Error from server (Forbidden): {qualified(kind)} "{name}" is forbidden: '
+            f'User "writer" cannot patch resource "{kind}"'
+        )
+    elif _beyond_metadata(before, admitted):
+        cluster.store.replace(kind, admitted)
+    else:
+        before["metadata"] = admitted["metadata"]
+        cluster.store.touch(kind, before)
+    return True
+
+
+def _beyond_metadata(before: Manifest, after: Manifest) -> bool:
+    return any(
+        before.get(key) != after.get(key)
+        for key in before.keys() | after.keys()
+        if key != "metadata"
+    )
+
+
+def _save_pod(cluster: Cluster, pod: Manifest, changed: Manifest) -> None:
+    """Change what may change of a pod: its labels and annotations."""
+    if _beyond_metadata(pod, changed):
+        raise invalid(
+            "pods",
+            pod["metadata"]["name"],
+            "spec: Forbidden: pod updates may not change fields other than "
+            "`spec.containers[*].image`,`spec.initContainers[*].image`,"
+            "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing "
+            "tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
+            "previously negative)",
+        )
+    for field in ("labels", "annotations"):
+        if field in changed["metadata"]:
+            pod["metadata"][field] = changed["metadata"][field]
+        else:
+            pod["metadata"].pop(field, None)
+    cluster.store.touch("pods", pod)
+
+
+@dataclass(slots=True)
+class Template:
+    """A copy of a workload whose containers a `set` verb edits."""
+
+    kind: str
+    item: Manifest
+    containers: list[Manifest]
+
+    def save(self, cluster: Cluster) -> bool:
+        """Store the edited copy; returns whether it changed."""
+        return save(cluster, self.kind, self.item)
+
+
+def template_of(cluster: Cluster, command: Command) -> Template:
+    """Return an editable copy of the workload that a `set` command names."""
+    target = command.targets[0]
+    item = deepcopy(find(cluster, command, target.kind, target.name or ""))
+    spec = item["spec"] if target.kind == "pods" else item["spec"].get("template", {}).get("spec")
+    if not spec:
+        raise CommandFailed(f"error: {target.kind}/{target.name} has no pod template")
+    return Template(target.kind, item, spec["containers"])

@@ -1,0 +1,158 @@
+"""The verbs that tell of the cluster itself: top, version, api-resources, auth can-i, explain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agents.environments.simulated.dice import chance
+from agents.environments.simulated.kubectl.errors import CommandFailed
+from agents.environments.simulated.kubectl.selecting import find, listed
+from agents.environments.simulated.kubectl.tables import table
+from agents.environments.simulated.objects.kinds import KINDS, Manifest
+from agents.environments.simulated.objects.quantity import mebibytes, millicores
+
+if TYPE_CHECKING:
+    from agents.contracts.command import Command
+    from agents.environments.simulated.cluster import Cluster
+
+
+def usage(cluster: Cluster, pod: Manifest) -> tuple[int, int] | None:
+    """Return what a pod uses now: (millicores, MiB); None while nothing runs."""
+    run = cluster.runs.get(pod["metadata"]["uid"])
+    life = run.life if run else None
+    if life is None or life.program is None:
+        return None
+    uid = pod["metadata"]["uid"]
+    traffic = cluster.epochs[-1].pods.get(uid) if cluster.epochs else None
+    minute = int(cluster.now // 60)
+    noise = 0.9 + 0.2 * chance(cluster.seed, "usage", uid, minute)
+    demand = (life.program.idle + life.program.cost * (traffic.rate if traffic else 0.0)) * noise
+    limits = (pod["spec"]["containers"][0].get("resources") or {}).get("limits") or {}
+    if "cpu" in limits:
+        demand = min(demand, millicores(limits["cpu"]))
+    memory = life.program.memory * (0.97 + 0.03 * noise)
+    if "memory" in limits:
+        memory = min(memory, mebibytes(limits["memory"]))
+    return max(1, round(demand)), max(1, round(memory))
+
+
+def top(cluster: Cluster, command: Command) -> str:
+    """Return the output of `top pods` or `top nodes`."""
+    if command.kind == "nodes":
+        return _top_nodes(cluster, command)
+    pods = (
+        [find(cluster, command, "pods", command.name)]
+        if command.name
+        else listed(cluster, command, "pods")
+    )
+    found = [(pod, used) for pod in pods if (used := usage(cluster, pod)) is not None]
+    if not found:
+        return f"No resources found in {command.namespace or 'default'} namespace.\n"
+    order = {"cpu": 0, "memory": 1}.get(command.flag("sort-by") or "", -1)
+    if order >= 0:
+        found.sort(key=lambda item: -item[1][order])
+    header = ["NAME", "CPU(cores)", "MEMORY(bytes)"]
+    rows = [[pod["metadata"]["name"], f"{cpu}m", f"{memory}Mi"] for pod, (cpu, memory) in found]
+    if command.all_namespaces:
+        header.insert(0, "NAMESPACE")
+        rows = [[cluster.namespace, *row] for row in rows]
+    return table(rows if command.flag("no-headers") == "true" else [header, *rows])
+
+
+def _top_nodes(cluster: Cluster, command: Command) -> str:
+    totals: dict[str, list[int]] = {}
+    for run in cluster.runs.values():
+        node = run.pod["spec"].get("nodeName")
+        used = usage(cluster, run.pod) if node else None
+        if node and used:
+            sums = totals.setdefault(node, [0, 0])
+            sums[0] += used[0]
+            sums[1] += used[1]
+    rows = [["NAME", "CPU(cores)", "CPU(%)", "MEMORY(bytes)", "MEMORY(%)"]]
+    for node in listed(cluster, command, "nodes"):
+        name = node["metadata"]["name"]
+        if command.name not in (None, name):
+            continue
+        cpu, memory = totals.get(name, [0, 0])
+        cpu, memory = cpu + 120, memory + 900
+        size = node["status"]["allocatable"]
+        cores, mib = millicores(size["cpu"]), mebibytes(size["memory"])
+        rows.append(
+            [
+                name,
+                f"{cpu}m",
+                f"{cpu * 100 // cores}%",
+                f"{memory}Mi",
+                f"{int(memory * 100 / mib)}%",
+            ]
+        )
+    return table(rows)
+
+
+def version(_cluster: Cluster, command: Command) -> str:
+    """Return the versions of client and server."""
+    text = "Client Version: v1.36.1\nKustomize Version: v5.7.1\n"
+    return text if command.flag("client") == "true" else f"{text}Server Version: v1.36.1\n"
+
+
+def api_resources(_cluster: Cluster, command: Command) -> str:
+    """Return the kinds that this cluster serves."""
+    rows = [["NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND"]]
+    namespaced = command.flag("namespaced")
+    group = command.flag("api-group")
+    for kind in sorted(KINDS.values(), key=lambda item: (item.group, item.plural)):
+        if namespaced is not None and (namespaced == "true") is not kind.namespaced:
+            continue
+        if group is not None and kind.group != group:
+            continue
+        flag = str(kind.namespaced).lower()
+        rows.append([kind.plural, ",".join(kind.short), kind.api_version, flag, kind.name])
+    return table(rows[1:] if command.flag("no-headers") == "true" else rows)
+
+
+def cluster_info(_cluster: Cluster, _command: Command) -> str:
+    """Return where the control plane is."""
+    base = "https://127.0.0.1:6443"
+    return (
+        f"Kubernetes control plane is running at {base}\n"
+        f"CoreDNS is running at {base}/api/v1/namespaces/kube-system/services/kube-dns:dns/proxy\n\n"
+        "To further debug and diagnose cluster problems, use 'kubectl cluster-info dump'.\n"
+    )
+
+
+def config_view(cluster: Cluster, _command: Command) -> str:
+    """Return the kubeconfig without its secrets."""
+    return (
+        "apiVersion: v1\nclusters:\n- cluster:\n    certificate-authority-data: DATA+OMITTED\n"
+        "    server: https://127.0.0.1:6443\n  name: lab\ncontexts:\n- context:\n"
+        f"    cluster: lab\n    namespace: {cluster.namespace}\n    user: reader\n  name: lab\n"
+        "current-context: lab\nkind: Config\nusers:\n- name: reader\n  user:\n    token: REDACTED\n"
+    )
+
+
+_READING = ("get", "list", "watch")
+
+
+def can_i(_cluster: Cluster, command: Command) -> str:
+    """Return whether the reader may do something: it may read everything but secrets."""
+    if command.flag("list") == "true":
+        rows = [
+            ["Resources", "Non-Resource URLs", "Resource Names", "Verbs"],
+            ["*.*", "[]", "[]", "[get list watch]"],
+        ]
+        return table(rows)
+    words = command.operands
+    allowed = bool(words) and words[0] in _READING and not any("secret" in w for w in words[1:])
+    if not allowed:
+        raise CommandFailed("no")
+    return "yes\n"
+
+
+def explain(_cluster: Cluster, command: Command) -> str:
+    """Return the head of a kind's explanation."""
+    word = (command.operands[0] if command.operands else "").partition(".")[0].lower()
+    for kind in KINDS.values():
+        if word in (kind.plural, kind.singular, *kind.short):
+            group = f"GROUP:      {kind.group}\n" if kind.group else ""
+            return f"{group}KIND:       {kind.name}\nVERSION:    {kind.version}\n\n"
+    raise CommandFailed(f'error: the server doesn\'t have a resource type "{word}"')

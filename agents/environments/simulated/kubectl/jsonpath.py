@@ -1,0 +1,176 @@
+"""JSONPath as kubectl's templates have it: fields, indices, slices, filters, range and text.
+
+Invariant: a path that finds nothing gives nothing; only an unreadable template is an error.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+
+_TOKEN = re.compile(
+    r"\.\.?(?P<field>(?:[A-Za-z0-9_$-]|\\.)+)|\.(?P<star>\*)"
+    r"|\[(?P<quoted>'[^']*'|\"[^\"]*\")\]|\[(?P<all>\*)\]|\[(?P<index>-?\d+)\]"
+    r"|\[(?P<slice>-?\d*:-?\d*)\]|\[\?\((?P<filter>[^)]*)\)\]"
+)
+_FILTER = re.compile(r"^@(?P<path>[^=!<>\s]*)\s*(?:(?P<op>==|!=|>=|<=|>|<)\s*(?P<value>.+))?$")
+_BLOCK = re.compile(r"\{((?:[^{}'\"]|'[^']*'|\"[^\"]*\")*)\}")
+
+
+class BadTemplate(ValueError):
+    """The template can't be read."""
+
+
+def values_at(data: Any, path: str) -> list[Any]:  # noqa: ANN401 - JSON
+    """Return everything that a path such as `.items[*].metadata.name` finds."""
+    found, position = [data], 0
+    text = path.strip().removeprefix("$").removeprefix("@")
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None:
+            raise BadTemplate(f"unrecognized character in action: {text[position:]!r}")
+        found = [value for item in found for value in _step(item, match)]
+        position = match.end()
+    return found
+
+
+def _step(item: Any, match: re.Match[str]) -> list[Any]:  # noqa: ANN401, PLR0911 - JSON
+    if match["star"] or match["all"]:
+        if isinstance(item, dict):
+            return list(item.values())
+        return list(item) if isinstance(item, list) else []
+    if match["index"]:
+        index = int(match["index"])
+        return [item[index]] if isinstance(item, list) and -len(item) <= index < len(item) else []
+    if match["slice"]:
+        begin, _, end = match["slice"].partition(":")
+        part = slice(int(begin) if begin else None, int(end) if end else None)
+        return list(item[part]) if isinstance(item, list) else []
+    if match["filter"]:
+        return (
+            [entry for entry in item if _holds(entry, match["filter"])]
+            if isinstance(item, list)
+            else []
+        )
+    name = match["quoted"][1:-1] if match["quoted"] else re.sub(r"\\(.)", r"\1", match["field"])
+    if match.group().startswith(".."):
+        return _anywhere(item, name)
+    return [item[name]] if isinstance(item, dict) and name in item else []
+
+
+def _anywhere(item: Any, name: str) -> list[Any]:  # noqa: ANN401 - JSON
+    found = []
+    if isinstance(item, dict):
+        if name in item:
+            found.append(item[name])
+        for value in item.values():
+            found += _anywhere(value, name)
+    elif isinstance(item, list):
+        for value in item:
+            found += _anywhere(value, name)
+    return found
+
+
+def _holds(entry: Any, text: str) -> bool:  # noqa: ANN401 - JSON
+    match = _FILTER.match(text.strip())
+    if match is None:
+        raise BadTemplate(f"invalid filter: {text}")
+    found = values_at(entry, match["path"])
+    if match["op"] is None:
+        return bool(found)
+    if not found:
+        return False
+    wanted = match["value"].strip().strip("'\"")
+    actual = shown(found[0])
+    if match["op"] in ("==", "!="):
+        return (actual == wanted) is (match["op"] == "==")
+    try:
+        left, right = float(actual), float(wanted)
+    except ValueError:
+        return False
+    return {">": left > right, "<": left < right, ">=": left >= right, "<=": left <= right}[
+        match["op"]
+    ]
+
+
+def shown(value: Any) -> str:  # noqa: ANN401 - JSON
+    """Return a value as JSONPath output prints it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return ""
+    if isinstance(value, (dict, list)):
+        return orjson.dumps(value).decode()
+    return str(value)
+
+
+def evaluate(data: Any, template: str) -> str:  # noqa: ANN401 - JSON
+    """Return the output of a whole template: text, `{paths}`, `{range}` ... `{end}`."""
+    if "{" not in template:
+        template = (
+            f"{{{template}}}" if template.startswith((".", "$", "@", "[")) else f"{{.{template}}}"
+        )
+    parts: list[tuple[bool, str]] = []
+    position = 0
+    for match in _BLOCK.finditer(template):
+        parts.append((False, template[position : match.start()]))
+        parts.append((True, match.group(1).strip()))
+        position = match.end()
+    rest = template[position:]
+    if "{" in rest:
+        raise BadTemplate("unclosed action")
+    parts.append((False, rest))
+    out, _ = _run(data, data, parts, 0)
+    return out
+
+
+def _run(root: Any, data: Any, parts: list[tuple[bool, str]], start: int) -> tuple[str, int]:  # noqa: ANN401
+    out: list[str] = []
+    index = start
+    while index < len(parts):
+        action, text = parts[index]
+        if not action:
+            out.append(text)
+        elif text.startswith("range"):
+            stop = index + 1
+            for item in values_at(root if text[5:].strip().startswith("$") else data, text[5:]):
+                piece, stop = _run(root, item, parts, index + 1)
+                out.append(piece)
+            index = stop if stop > index + 1 else _end_of(parts, index + 1)
+        elif text == "end":
+            return "".join(out), index
+        else:
+            out.append(_action(root, data, text))
+        index += 1
+    return "".join(out), index
+
+
+def _end_of(parts: list[tuple[bool, str]], start: int) -> int:
+    depth = 0
+    for index in range(start, len(parts)):
+        action, text = parts[index]
+        if action and text.startswith("range"):
+            depth += 1
+        elif action and text == "end":
+            if depth == 0:
+                return index
+            depth -= 1
+    raise BadTemplate("not in range, nothing to end")
+
+
+def _action(root: Any, data: Any, text: str) -> str:  # noqa: ANN401 - JSON
+    if text[:1] in "'\"" and text[-1:] == text[:1]:
+        return text[1:-1].replace("\\n", "\n").replace("\\t", "\t")
+    pieces = re.findall(r"(?:[^\s'\"\[]|\[[^\]]*\]|'[^']*'|\"[^\"]*\")+", text)
+    found = []
+    for piece in pieces:
+        if piece[0] in "'\"":
+            found.append(_action(root, data, piece))
+            continue
+        base = root if piece.startswith("$") else data
+        found.append(" ".join(shown(value) for value in values_at(base, piece)))
+    return " ".join(found)

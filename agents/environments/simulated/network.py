@@ -1,0 +1,165 @@
+"""Whether one process reaches another: names, services, endpoints, policies, listeners.
+
+Invariant: an obstacle is found in state or not at all; the order of the checks is the order in
+which a packet meets them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from agents.environments.simulated.applications.graph import TLS_ARGUMENTS, Call
+from agents.environments.simulated.objects.pods import target_port
+from agents.environments.simulated.objects.selectors import matches_selector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from agents.environments.simulated.cluster import Cluster
+    from agents.environments.simulated.controllers.process import PodRun
+    from agents.environments.simulated.objects.kinds import Manifest
+
+
+class Obstacle(StrEnum):
+    """What a caller meets on the way."""
+
+    NO_HOST = "no_host"
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    TLS = "tls"
+    ACCOUNT = "account"
+    FOREIGN = "foreign"
+    """Something answers that does not know the method."""
+    UPSTREAM = "upstream"
+    """The callee answers that it could not do its part."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where a caller goes, as its configuration says."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def parse_address(text: str, default_port: int) -> Address:
+    """Read `host:port`, `scheme://user@host:port/path` or `host`."""
+    scheme, mark, rest = text.partition("://")
+    body = (rest if mark else text).split("/", 1)[0].rsplit("@", 1)[-1]
+    host, colon, port = body.rpartition(":")
+    if not colon:
+        return Address(host=body, port=80 if scheme in ("http", "grpc") and mark else default_port)
+    return Address(host=host, port=int(port) if port.isdigit() else 0)
+
+
+def address_of(call: Call, environment: dict[str, str]) -> Address:
+    """Return where a call goes in this environment."""
+    default = int(call.address.rsplit(":", 1)[1])
+    return parse_address(environment.get(call.variable or "", "") or call.address, default)
+
+
+def find_service(cluster: Cluster, host: str) -> Manifest | None:
+    """Return the service that a host name or cluster IP means inside the namespace."""
+    namespace = cluster.namespace
+    name, _, rest = host.partition(".")
+    if rest in ("", namespace, f"{namespace}.svc", f"{namespace}.svc.cluster.local"):
+        found = cluster.store.get("services", namespace, name)
+        if found is not None:
+            return found
+    for service in cluster.store.each("services", namespace):
+        if service["spec"].get("clusterIP") == host:
+            return service
+    return None
+
+
+def backends(
+    cluster: Cluster, service: Manifest, port: int, by_address: dict[str, PodRun]
+) -> list[tuple[PodRun, int]]:
+    """Return the ready (pod, port) pairs behind a port of a service."""
+    entry = next((item for item in service["spec"]["ports"] if item["port"] == port), None)
+    listed = cluster.store.get("endpoints", cluster.namespace, service["metadata"]["name"])
+    if entry is None or listed is None:
+        return []
+    found = []
+    for subset in listed.get("subsets") or ():
+        for address in subset.get("addresses", ()):
+            run = by_address.get(address["ip"])
+            if run is None:
+                continue
+            number = target_port(run.pod, entry.get("targetPort", port))
+            if number is not None:
+                found.append((run, number))
+    return found
+
+
+def admitted(cluster: Cluster, source: PodRun | None, target: PodRun, port: int) -> bool:
+    """Return whether network policies let `source` (None: from outside) reach a port."""
+    policies = list(cluster.store.each("networkpolicies", cluster.namespace))
+    return _allowed(policies, "Ingress", target, source, port) and (
+        source is None or _allowed(policies, "Egress", source, target, port)
+    )
+
+
+def _allowed(
+    policies: Iterable[Manifest], direction: str, subject: PodRun, peer: PodRun | None, port: int
+) -> bool:
+    isolated = False
+    rules_field, peers_field = ("ingress", "from") if direction == "Ingress" else ("egress", "to")
+    for policy in policies:
+        spec = policy["spec"]
+        kinds = spec.get("policyTypes") or (
+            ["Ingress", "Egress"] if "egress" in spec else ["Ingress"]
+        )
+        labels = subject.pod["metadata"].get("labels") or {}
+        if direction not in kinds or not matches_selector(spec.get("podSelector") or {}, labels):
+            continue
+        isolated = True
+        for rule in spec.get(rules_field) or ():
+            ports = rule.get("ports")
+            if ports and all(
+                target_port(subject.pod, item.get("port", port)) != port for item in ports
+            ):
+                continue
+            peers = rule.get(peers_field)
+            if not peers or any(_is_peer(item, peer) for item in peers):
+                return True
+    return not isolated
+
+
+def _is_peer(rule: Manifest, peer: PodRun | None) -> bool:
+    if "ipBlock" in rule:
+        return bool(rule["ipBlock"].get("cidr") == "0.0.0.0/0")
+    if peer is None:
+        return False
+    if "podSelector" not in rule:
+        return "namespaceSelector" in rule
+    return matches_selector(rule["podSelector"] or {}, peer.pod["metadata"].get("labels") or {})
+
+
+def obstacle_at(
+    cluster: Cluster, source: PodRun | None, target: PodRun, port: int, call: Call | None
+) -> Obstacle | None:
+    """Return what stands between a caller and one pod's port, or None."""
+    if not admitted(cluster, source, target, port):
+        return Obstacle.TIMEOUT
+    life = target.life
+    if life is None or life.program is None or target.listens(cluster.now) != port:
+        return Obstacle.REFUSED
+    if call is None:
+        return None
+    program = life.program
+    tls = TLS_ARGUMENTS.get(program.protocol)
+    if tls and tls[1] in life.arguments:
+        return Obstacle.TLS
+    if program.name != call.target:
+        return Obstacle.FOREIGN
+    if program.account_variable and call.user_variable and source and source.life:
+        mine = source.life.environment.get(call.user_variable)
+        if mine != life.environment.get(program.account_variable):
+            return Obstacle.ACCOUNT
+    return None

@@ -1,0 +1,215 @@
+"""Who is right: judges an answer against the truth, and a mitigation against the state alone.
+
+Invariant: mitigation never looks at what was done, only at what is; the strict verdict looks at
+a copy of the cluster some minutes later, so that a symptom that merely pauses does not pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agents.contracts.incident import Task
+from agents.contracts.plan import Analysis, Submission
+from agents.environments.simulated.alerts import RULES, rules_of
+from agents.environments.simulated.clock import MINUTE
+from agents.environments.simulated.cluster import thaw
+from agents.environments.simulated.controllers.deployments import finished
+from agents.environments.simulated.controllers.starting import environment_of
+from agents.environments.simulated.objects.pods import is_ready
+from agents.environments.simulated.telemetry.metrics import Metric, average
+
+if TYPE_CHECKING:
+    from agents.environments.simulated.cluster import Cluster
+    from agents.environments.simulated.incidents import GroundTruth
+    from agents.environments.simulated.objects.kinds import Manifest
+
+SETTLING = 7 * MINUTE
+"""Longer than the longest back-off, so that a mended pod has had its next try."""
+_KEPT = (
+    "deployments",
+    "services",
+    "configmaps",
+    "secrets",
+    "serviceaccounts",
+    "persistentvolumeclaims",
+    "networkpolicies",
+    "namespaces",
+    "nodes",
+)
+_TOLERATED = 0.005
+_GUARDS = ("readinessProbe", "livenessProbe")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """`success` is `strict`; `aiopslab` is what that benchmark's own rule would say."""
+
+    success: bool
+    aiopslab: bool
+    strict: bool
+    reason: str
+
+
+def judge(
+    cluster: Cluster,
+    task: Task,
+    truth: GroundTruth,
+    submission: Submission,
+    before: bytes,
+    *,
+    changed: bool,
+) -> Verdict:
+    """Return the verdict on a submission. `changed`: some write was done."""
+    if task is Task.MITIGATION:
+        return _judge_state(cluster, before)
+    right, reason = _answer(task, truth, submission)
+    strict = right and not (changed and not truth.anomaly)
+    if right and not strict:
+        reason = "a healthy system was changed"
+    return Verdict(success=strict, aiopslab=right, strict=strict, reason=reason)
+
+
+def _answer(task: Task, truth: GroundTruth, submission: Submission) -> tuple[bool, str]:
+    answer = submission.answer
+    if task is Task.DETECTION:
+        wanted = "yes" if truth.anomaly else "no"
+        if not isinstance(answer, str):
+            return False, f"expected Yes or No, got {answer!r}"
+        return answer.strip().lower() == wanted, f"expected {wanted}, got {answer}"
+    if task is Task.LOCALIZATION:
+        given = (answer,) if isinstance(answer, str) else answer
+        wanted_services = (truth.service,) if truth.service else ()
+        if not isinstance(given, tuple):
+            return False, f"expected services, got {answer!r}"
+        return given == wanted_services, f"expected {wanted_services}, got {given}"
+    if not isinstance(answer, Analysis):
+        return False, f"expected an analysis, got {answer!r}"
+    level = answer.system_level.strip().lower() == (truth.system_level or "").lower()
+    kind = answer.fault_type.strip().lower() == (truth.fault_type or "").lower()
+    return level and kind, f"expected {truth.system_level} / {truth.fault_type}"
+
+
+def _judge_state(cluster: Cluster, before: bytes) -> Verdict:
+    base = thaw(before)
+    now = cluster.fork()
+    benchmark = not unhealthy_pods(now)
+    problem = collateral(base, now)
+    if problem is None:
+        now.advance(now.now + SETTLING)
+        problem = unhealthy(now)
+    return Verdict(
+        success=problem is None,
+        aiopslab=benchmark,
+        strict=problem is None,
+        reason=problem or "all workloads and the traffic are healthy",
+    )
+
+
+def unhealthy_pods(cluster: Cluster) -> str | None:
+    """Return why not every pod of the namespace is ready, or None."""
+    for pod in cluster.store.listed("pods", cluster.namespace):
+        if not is_ready(pod):
+            return f"pod {pod['metadata']['name']} is not ready"
+    return None
+
+
+def unhealthy(cluster: Cluster) -> str | None:
+    """Return what is wrong with workloads or traffic at present, or None."""
+    for item in cluster.store.listed("deployments", cluster.namespace):
+        if not finished(item):
+            return f"deployment {item['metadata']['name']} is not rolled out"
+    problem = unhealthy_pods(cluster)
+    if problem:
+        return problem
+    problem = dangling(cluster)
+    if problem:
+        return problem
+    errors = average(cluster, Metric.ERROR_RATIO, cluster.now - 3 * MINUTE, cluster.now)
+    if errors > _TOLERATED:
+        return f"{errors:.1%} of requests fail"
+    return None
+
+
+def dangling(cluster: Cluster) -> str | None:
+    """Return a reference of a template that the next start of its pods would not find."""
+    namespace = cluster.namespace
+    for run in cluster.runs.values():
+        pod = run.pod
+        name = pod["metadata"]["name"]
+        _, problem = environment_of(cluster, pod)
+        if problem:
+            return f"pod {name} could not start again: {problem}"
+        account = pod["spec"].get("serviceAccountName", "default")
+        if cluster.store.get("serviceaccounts", namespace, account) is None:
+            return f"pod {name} could not start again: no service account {account}"
+        for volume in pod["spec"].get("volumes", ()):
+            claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
+            if claim and cluster.store.get("persistentvolumeclaims", namespace, claim) is None:
+                return f"pod {name} could not start again: no claim {claim}"
+    return None
+
+
+def collateral(base: Cluster, now: Cluster) -> str | None:
+    """Return what was broken or lost beside the fault, or None."""
+    for kind in _KEPT:
+        for item in base.store.listed(kind):
+            name = item["metadata"]["name"]
+            present = now.store.get(kind, item["metadata"].get("namespace", ""), name)
+            if present is None:
+                return f"{kind}/{name} is gone"
+            problem = _weakened(kind, item, present)
+            if problem:
+                return problem
+    rules = now.store.get("configmaps", now.namespace, RULES)
+    if rules is None or rules_of(now) != rules_of(base):
+        return "the alert rules were changed"
+    return None
+
+
+def _weakened(kind: str, base: Manifest, now: Manifest) -> str | None:
+    name = base["metadata"]["name"]
+    if (
+        kind == "nodes"
+        and now["spec"].get("unschedulable")
+        and not base["spec"].get("unschedulable")
+    ):
+        return f"node {name} is cordoned"
+    if kind in ("configmaps", "secrets"):
+        lost = (base.get("data") or {}).keys() - (now.get("data") or {}).keys()
+        return f"{kind}/{name} lost {sorted(lost)}" if lost else None
+    if kind == "networkpolicies" and base["spec"] != now["spec"]:
+        return f"networkpolicy {name} was changed"
+    if kind == "services":
+        return _weakened_service(base, now)
+    if kind == "deployments":
+        return _weakened_deployment(base, now)
+    return None
+
+
+def _weakened_service(base: Manifest, now: Manifest) -> str | None:
+    name = base["metadata"]["name"]
+    lost = {p["port"] for p in base["spec"]["ports"]} - {p["port"] for p in now["spec"]["ports"]}
+    if lost:
+        return f"service {name} lost port {sorted(lost)}"
+    if base["spec"].get("type") != now["spec"].get("type"):
+        return f"service {name} changed its type"
+    return None
+
+
+def _weakened_deployment(base: Manifest, now: Manifest) -> str | None:
+    name = base["metadata"]["name"]
+    if now["spec"]["replicas"] < base["spec"]["replicas"]:
+        return f"deployment {name} has fewer replicas than before"
+    old = {c["name"]: c for c in base["spec"]["template"]["spec"]["containers"]}
+    new = {c["name"]: c for c in now["spec"]["template"]["spec"]["containers"]}
+    if old.keys() != new.keys():
+        return f"deployment {name} has other containers than before"
+    for key, container in old.items():
+        lost = [guard for guard in _GUARDS if guard in container and guard not in new[key]]
+        limits = (container.get("resources") or {}).get("limits") or {}
+        kept = (new[key].get("resources") or {}).get("limits") or {}
+        lost += [f"{limit} limit" for limit in sorted(limits) if limit not in kept]
+        if lost:
+            return f"deployment {name} lost its {', '.join(lost)}"
+    return None

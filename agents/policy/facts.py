@@ -1,0 +1,162 @@
+"""What a policy may know of an action: where it acts, on what, and which members it touches.
+
+Invariant: `touches` may say too much but never too little: every member named in a patch, a JSON
+Pointer or a manifest is in it, and a change that replaces or removes a whole part is `wholesale`.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from agents.contracts.action import (
+    Action,
+    ApplyManifest,
+    CordonNode,
+    DeletePod,
+    DeleteResource,
+    HelmRollback,
+    LabelResource,
+    PatchResource,
+    RunMongoRepair,
+    ScaleWorkload,
+    SetImage,
+)
+from agents.policy.kinds import KINDS, RELEASES
+
+WHOLESALE = "wholesale"
+# parts whose loss takes along members that no patch names
+_PARTS = frozenset({"metadata", "spec", "template", "containers", "initContainers", "annotations"})
+_DIRECTIVES = frozenset({"$patch", "$retainKeys"})
+_MERGING = frozenset({"strategic", "merge"})
+_REPLACING = frozenset({"remove", "replace", "add", "move", "copy"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionFacts:
+    """One action as a policy sees it. `replicas` is -1, `image` empty where the act sets none."""
+
+    kind: str
+    namespace: str | None
+    name: str
+    touches: frozenset[str] = frozenset()
+    replicas: int = -1
+    force: bool = False
+    image: str = ""
+
+    @property
+    def workload(self) -> str:
+        """The object as the operator's globs name it: `namespace/kind/name`."""
+        return f"{self.namespace or ''}/{self.kind}/{self.name}"
+
+
+def facts_of(action: Action) -> ActionFacts:
+    """Return the facts of an action; raises `ValueError` on a patch or manifest that is no JSON."""
+    match action:
+        case PatchResource() | ApplyManifest():
+            return _facts_of_data(action)
+        case DeletePod() | RunMongoRepair():
+            name = action.name if isinstance(action, DeletePod) else action.pod
+            force = isinstance(action, DeletePod) and action.force
+            return ActionFacts(kind="pods", namespace=action.namespace, name=name, force=force)
+        case DeleteResource() | LabelResource():
+            touches = _keys(action) if isinstance(action, LabelResource) else frozenset()
+            return ActionFacts(
+                kind=_known(action.kind),
+                namespace=action.namespace,
+                name=action.name,
+                touches=touches,
+            )
+        case CordonNode():
+            return ActionFacts(kind="nodes", namespace=None, name=action.name)
+        case HelmRollback():
+            return ActionFacts(kind=RELEASES, namespace=action.namespace, name=action.release)
+        case _:
+            workload = action.workload
+            return ActionFacts(
+                kind=workload.kind,
+                namespace=workload.namespace,
+                name=workload.name,
+                replicas=action.replicas if isinstance(action, ScaleWorkload) else -1,
+                image=action.image if isinstance(action, SetImage) else "",
+            )
+
+
+def _facts_of_data(action: PatchResource | ApplyManifest) -> ActionFacts:
+    strategy, text = "apply", ""
+    match action:
+        case PatchResource():
+            strategy, text = action.strategy, action.patch
+        case ApplyManifest():
+            text = action.manifest
+    data: JsonValue = json.loads(text)
+    if strategy == "json":
+        names, replicas = _of_operations(data)
+    else:
+        names, replicas = set(_members(data, strategy)), _replicas_of(data)
+    return ActionFacts(
+        kind=_known(action.kind),
+        namespace=action.namespace,
+        name=action.name,
+        touches=frozenset(names),
+        replicas=replicas,
+    )
+
+
+def _members(data: JsonValue, strategy: str) -> Iterator[str]:
+    """Yield every member's name; patches also remove by null, by directive and by whole lists."""
+    if isinstance(data, dict):
+        for name, value in data.items():
+            yield from name.split("/") if name.startswith("$") else (name,)
+            lost = value is None or (strategy == "merge" and isinstance(value, list))
+            if name in _DIRECTIVES or (strategy in _MERGING and name in _PARTS and lost):
+                yield WHOLESALE
+            yield from _members(value, strategy)
+    elif isinstance(data, list):
+        for item in data:
+            yield from _members(item, strategy)
+
+
+def _of_operations(data: JsonValue) -> tuple[set[str], int]:
+    """Return names and replicas of a JSON Patch (RFC 6902)."""
+    names: set[str] = set()
+    replicas = -1
+    for operation in data if isinstance(data, list) else [None]:
+        if not isinstance(operation, dict) or operation.get("op") not in _REPLACING | {"test"}:
+            raise ValueError("expected the operations of a JSON Patch")
+        value = operation.get("value")
+        for member in ("path", "from"):
+            pointer = operation.get(member, "/-" if member == "from" else None)
+            if not isinstance(pointer, str):
+                raise ValueError(f"expected {member} to be a JSON Pointer")  # noqa: TRY004 - data, not a type
+            parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+            names.update(parts)
+            last = next((part for part in reversed(parts) if not part.isdigit()), "")
+            if operation["op"] != "test" and (not parts or last in _PARTS):
+                names.add(WHOLESALE)
+            if parts[-1:] == ["replicas"]:
+                replicas = value if isinstance(value, int) else 0
+        names.update(_members(value, "json"))
+        nested = _replicas_of({"spec": value}) if isinstance(value, dict) else -1
+        replicas = nested if nested >= 0 else replicas
+    return names, replicas
+
+
+def _replicas_of(data: JsonValue) -> int:
+    """Return the wanted replicas of an object or a merge patch; null counts as zero."""
+    spec = data.get("spec") if isinstance(data, dict) else None
+    if not isinstance(spec, dict) or "replicas" not in spec:
+        return -1
+    replicas = spec["replicas"]
+    return replicas if isinstance(replicas, int) and not isinstance(replicas, bool) else 0
+
+
+def _keys(action: LabelResource) -> frozenset[str]:
+    return frozenset(name for name, _ in action.pairs)
+
+
+def _known(kind: str) -> str:
+    if kind not in KINDS:
+        raise ValueError(f"expected a known kind, got {kind!r}")
+    return kind

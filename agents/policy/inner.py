@@ -1,0 +1,188 @@
+"""The few programs that may run inside a container, typed down to their arguments.
+
+Invariant: an exec that is no listed program with a listed form of arguments is refused; only a
+MongoDB user or role repair is a write, everything else reads.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+
+from agents.contracts.command import Access
+from agents.policy.mongo import MONGO_SHELLS, read_mongo
+from agents.policy.refusal import ReasonCode, Refusal
+
+PROGRAMS = "env, printenv, cat, nslookup, curl, wget, mongo, mongosh"
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL}){{0,5}}")
+_URL = re.compile(
+    r"(?:https?://)?(?P<host>[a-z0-9.-]{1,253})(?::[0-9]{1,5})?"
+    r"(?:/[A-Za-z0-9._~/%=&?+,:-]{0,512})?"
+)
+_CLUSTER = (".svc", ".svc.cluster.local")
+_PATH = re.compile(r"/[A-Za-z0-9_.+-]{1,64}(?:/[A-Za-z0-9_.+-]{1,64}){0,9}")
+_READABLE = ("/etc/", "/app/", "/config/", "/opt/", "/usr/share/nginx/", "/var/log/", "/usr/local/")
+_PROC = re.compile(
+    r"/proc/(?:meminfo|cpuinfo|loadavg|uptime|mounts|net/(?:tcp|tcp6|dev)"
+    r"|(?:1|self)/(?:status|limits|cgroup))"
+)
+# a file whose path has one of these words is kept shut
+_SHUT = re.compile(
+    r"secret|token|passw|shadow|credential|private|/\.|\.\.|ssh|kubernetes|\.key|\.pem|ssl/|sudoers",
+    re.IGNORECASE,
+)
+_API = re.compile(r"kubernetes(?:\.|\Z)|.*\.kube-system(?:\.|\Z)|metadata(?:\.|\Z)")
+
+
+def check_inner(argv: tuple[str, ...]) -> None:
+    """Raise `Refusal` unless the argv after `--` is one that may run in a container."""
+    inner_access(argv)
+
+
+def inner_access(argv: tuple[str, ...]) -> Access:
+    """Return what the argv of an exec does; raises `Refusal` when it may not run at all."""
+    program, arguments = (argv[0], argv[1:]) if argv else ("", ())
+    if program in MONGO_SHELLS:
+        return read_mongo(argv).access
+    check = _CHECKS.get(program)
+    if check is None:
+        raise Refusal(
+            ReasonCode.INNER_PROGRAM,
+            f"expected one of {PROGRAMS} after --, got {program[:40]!r}",
+            None,
+            "one program with its arguments, without a shell: exec POD -- env",
+        )
+    check(arguments)
+    return Access.READ
+
+
+def namespaces_of(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the namespaces that the addresses of an accepted argv name."""
+    if not argv or argv[0] not in {"curl", "wget", "nslookup"}:
+        return ()
+    hosts = [found["host"] for word in argv[1:] if (found := _URL.fullmatch(word))]
+    places = [host.split(".") for host in hosts if host not in {"127.0.0.1", "localhost"}]
+    return tuple(labels[1] for labels in places if len(labels) > 1)
+
+
+def _env(arguments: tuple[str, ...]) -> None:
+    if arguments:
+        raise _argument("env", "no argument: env with a word runs a program", arguments[0])
+
+
+def _printenv(arguments: tuple[str, ...]) -> None:
+    for argument in arguments:
+        if _VARIABLE.fullmatch(argument) is None:
+            raise _argument("printenv", "names of variables", argument)
+
+
+def _cat(arguments: tuple[str, ...]) -> None:
+    if not arguments:
+        raise _argument("cat", "the absolute path of a file", "nothing")
+    for path in arguments:
+        open_ = path.startswith(_READABLE) and not _SHUT.search(path)
+        if _PATH.fullmatch(path) is None or not (open_ or _PROC.fullmatch(path)):
+            raise _argument("cat", f"a file below {', '.join(_READABLE)}, no secret", path)
+
+
+def _nslookup(arguments: tuple[str, ...]) -> None:
+    host = arguments[0] if len(arguments) == 1 else ""
+    if _HOST.fullmatch(host) is None or (host.count(".") > 1 and not host.endswith(_CLUSTER)):
+        raise _argument("nslookup", "one SERVICE[.NAMESPACE[.svc]]", " ".join(arguments))
+
+
+def _curl(arguments: tuple[str, ...]) -> None:
+    words, urls = iter(arguments), 0
+    for word in words:
+        if re.fullmatch(r"-[sSviIkf]{1,7}", word) or word in _CURL_SWITCHES:
+            continue
+        if word in {"-m", "--max-time", "--connect-timeout"}:
+            _seconds("curl", word, words)
+        elif re.fullmatch(r"--(?:max-time|connect-timeout)=[0-9]{1,3}", word):
+            continue
+        elif word in {"-o", "--output"}:
+            _exactly("curl", word, words, "/dev/null")
+        elif word in {"-X", "--request"}:
+            _exactly("curl", word, words, "GET")
+        elif word in {"-w", "--write-out"}:
+            form = next(words, "")
+            if re.fullmatch(r"(?:%\{[a-z_]{1,32}\}|\\n|[A-Za-z0-9 :=._\n-])*", form) is None:
+                raise _argument("curl", "%{http_code} and such after -w", form)
+        else:
+            _url("curl", word)
+            urls += 1
+    if urls != 1:
+        raise _argument("curl", "one URL", f"{urls}")
+
+
+def _wget(arguments: tuple[str, ...]) -> None:
+    words, urls, silent = iter(arguments), 0, False
+    for word in words:
+        if word in {"-qO-", "-O-", "--spider", "--output-document=-"}:
+            silent = True
+        elif word in {"-O", "-qO", "--output-document"}:
+            _exactly("wget", word, words, "-")
+            silent = True
+        elif word in {"-q", "-S", "--quiet", "--server-response", "--no-verbose", "-nv"}:
+            continue
+        elif word in {"-T", "--timeout"}:
+            _seconds("wget", word, words)
+        elif re.fullmatch(r"(?:-T|--timeout=|--tries=)[0-9]{1,3}", word):
+            continue
+        else:
+            _url("wget", word)
+            urls += 1
+    if urls != 1 or not silent:
+        raise _argument("wget", "-qO- and one URL, so that no file is written", " ".join(arguments))
+
+
+_CURL_SWITCHES = frozenset(
+    {
+        "--silent",
+        "--show-error",
+        "--verbose",
+        "--include",
+        "--head",
+        "--insecure",
+        "--fail",
+        "--get",
+    }
+)
+_CHECKS: dict[str, Callable[[tuple[str, ...]], None]] = {
+    "env": _env,
+    "printenv": _printenv,
+    "cat": _cat,
+    "nslookup": _nslookup,
+    "curl": _curl,
+    "wget": _wget,
+}
+
+
+def _seconds(program: str, flag: str, words: Iterator[str]) -> None:
+    value = next(words, "")
+    if re.fullmatch(r"[0-9]{1,3}(?:\.[0-9])?", value) is None:
+        raise _argument(program, f"seconds after {flag}", value)
+
+
+def _exactly(program: str, flag: str, words: Iterator[str], wanted: str) -> None:
+    value = next(words, "")
+    if value != wanted:
+        raise _argument(program, f"{wanted} after {flag}", value)
+
+
+def _url(program: str, word: str) -> None:
+    """Refuse any address but that of a service of the cluster, or of the container itself."""
+    found = _URL.fullmatch(word)
+    host = found["host"] if found else ""
+    labels = host.split(".")
+    if host == "127.0.0.1":
+        return
+    internal = len(labels) == 1 or host.endswith(_CLUSTER)
+    if not internal or _HOST.fullmatch(host) is None or _API.match(host) or host.isdigit():
+        raise _argument(program, "http://SERVICE[.NAMESPACE.svc]:PORT/PATH of this cluster", word)
+
+
+def _argument(program: str, expected: str, actual: str) -> Refusal:
+    return Refusal(
+        ReasonCode.INNER_ARGUMENT, f"{program} takes {expected}; got {actual[:80]!r}", None, None
+    )

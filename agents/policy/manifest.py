@@ -1,0 +1,146 @@
+"""Reads patches and manifests as JSON data, strictly: what we understood is what will be sent.
+
+Invariant: text that two readers could take for different objects (a repeated member, an alias, a
+second document, a name that is no string) is refused, as is what grows beyond its own length.
+"""
+
+import json
+import re
+from collections.abc import Hashable
+from typing import Any
+
+import yaml
+from pydantic import JsonValue
+
+from agents.approval.canonical import canonical_json
+from agents.policy.kinds import kind_of
+from agents.policy.refusal import ReasonCode, Refusal
+
+MAX_DEPTH = 32
+
+
+_TAG = "tag:yaml.org,2002:"
+
+
+class _Loader(yaml.CSafeLoader):
+    """YAML's JSON subset with block style: no repeated members, no times, no base 60."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - PyYAML's own signature
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.tag != _TAG + "str" or key.value in seen:
+                raise _bad(f"expected each member once, named by a string, got {key.value!r}")
+            seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in resolvers if tag in {_TAG + "bool", _TAG + "null"}]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    _TAG + "int", re.compile(r"[-+]?(?:0|[1-9][0-9]*)\Z|0[0-7]+\Z"), list("-+0123456789")
+)
+_Loader.add_implicit_resolver(
+    _TAG + "float",
+    re.compile(r"[-+]?[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?\Z"),
+    list("-+0123456789"),
+)
+
+
+def read_document(text: str) -> JsonValue:
+    """Return the data of one JSON or YAML document; raises `Refusal`."""
+    try:
+        data = json.loads(text, object_pairs_hook=_members, parse_constant=_constant)
+    except ValueError:
+        data = _read_yaml(text)
+    except RecursionError:
+        raise _bad(f"expected one document at most {MAX_DEPTH} deep") from None
+    try:
+        _check_depth(data, 0)
+        canonical_json(data)
+    except ValueError as error:
+        raise _bad(f"expected plain JSON data: {error}") from None
+    checked: JsonValue = data
+    return checked
+
+
+def _read_yaml(text: str) -> object:
+    try:
+        _check_events(text)
+        return yaml.load(text, _Loader)  # noqa: S506 - derived from the safe loader
+    except yaml.YAMLError as error:
+        raise _bad(f"expected JSON or YAML: {str(error).splitlines()[0]}") from None
+    except (ValueError, TypeError) as error:
+        raise _bad(f"expected plain JSON data: {error}") from None
+
+
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise _bad("expected each member once")
+    return members
+
+
+def _constant(name: str) -> object:
+    raise _bad(f"{name} is no JSON number")
+
+
+def _check_depth(data: object, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise _bad(f"expected one document at most {MAX_DEPTH} deep")
+    children = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
+    for child in children:
+        _check_depth(child, depth + 1)
+
+
+def read_object(text: str, namespace: str | None) -> tuple[str, str | None, str, str]:
+    """Return kind (canonical), namespace, name and canonical JSON of one manifest.
+
+    namespace: the command's own; it must not contradict the manifest's.
+    """
+    data = read_document(text)
+    metadata = data.get("metadata") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(metadata, dict):
+        raise _bad("expected one object with apiVersion, kind and metadata")
+    spelled, version, name = data.get("kind"), data.get("apiVersion"), metadata.get("name")
+    if not isinstance(spelled, str) or not isinstance(version, str) or not isinstance(name, str):
+        raise _bad("expected apiVersion, kind and metadata.name to be strings")
+    kind = kind_of(spelled)
+    group = version.rpartition("/")[0]
+    if spelled.lower() != kind.singular or group != kind.group or kind.plural == "all":
+        raise _bad(
+            f"expected kind {kind.singular} of group {kind.group!r}, got {spelled} {version}"
+        )
+    own = metadata.get("namespace")
+    if not kind.namespaced:
+        if own is not None:
+            raise _bad(f"{kind.plural} have no namespace")
+        return kind.plural, None, name, canonical_json(data)
+    place = own if isinstance(own, str) else namespace
+    if place is None or (own is not None and own != (namespace or own)):
+        raise Refusal(
+            ReasonCode.MISSING_NAMESPACE,
+            f"expected one namespace, got {namespace} in the line and {own} in the manifest",
+        )
+    metadata["namespace"] = place
+    return kind.plural, place, name, canonical_json(data)
+
+
+def _check_events(text: str) -> None:
+    """Refuse aliases, tags, second documents and depth before anything is built."""
+    depth = documents = 0
+    for event in yaml.parse(text, yaml.CSafeLoader):
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise _bad("expected no anchor and no alias")
+        if getattr(event, "tag", None):
+            raise _bad("expected no tag")
+        documents += isinstance(event, yaml.DocumentStartEvent)
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH or documents > 1:
+            raise _bad(f"expected one document at most {MAX_DEPTH} deep")
+
+
+def _bad(message: str) -> Refusal:
+    return Refusal(ReasonCode.BAD_MANIFEST, message, None, "one JSON or YAML object")

@@ -1,0 +1,164 @@
+"""Makes a typed `Command` of one kubectl or helm line, or refuses it with a reason to learn from.
+
+Invariant: what this module returns holds nothing that was not recognised word by word, so that
+`agents.policy.render` may rebuild an argv from it without a look at the line.
+"""
+
+import difflib
+
+from agents.contracts.command import Access, Command, Flag
+from agents.policy.flags import DNS_LABEL, NEVER, flag_of
+from agents.policy.inner import check_inner, inner_access
+from agents.policy.kinds import KINDS
+from agents.policy.refusal import ReasonCode, Refusal
+from agents.policy.shell import Word, split
+from agents.policy.targets import read_positionals
+from agents.policy.verbs import ACCESS, ALIASES, REFUSED, VERBS, Shape, Verb
+from agents.policy.words import Arguments, read_arguments
+
+_PROGRAMS = ("kubectl", "helm")
+_FIRST_WORDS = frozenset(" ".join(key.split()[:2]) for key in VERBS if key.count(" ") > 1)
+_WITHOUT_NAMESPACE = frozenset(
+    {"kubectl version", "kubectl api-resources", "kubectl cluster-info", "kubectl config view"}
+    | {"kubectl explain"}
+)
+
+
+def parse(line: str, default_namespace: str | None = None) -> Command:
+    """Return the command that the line says; raises `Refusal`.
+
+    default_namespace: used where the line names none and the command is about a namespace.
+    """
+    text = split(line)
+    key, words = _verb_of(text.words)
+    verb = VERBS[key]
+    arguments = read_arguments(key, verb, words)
+    targets, operands = read_positionals(key, verb, arguments)
+    _check_stdin(key, verb, text.document)
+    namespace = arguments.take("namespace")
+    everywhere = arguments.take("all-namespaces") == "true"
+    program, _, verb_words = key.partition(" ")
+    command = Command(
+        program="helm" if program == "helm" else "kubectl",
+        verb=verb_words,
+        targets=targets,
+        flags=_flags(key, arguments),
+        operands=operands,
+        inner=arguments.inner or (),
+        stdin=text.document,
+    )
+    if _is_namespaced(key, command):
+        place = None if everywhere else namespace or _checked(default_namespace)
+        command = command.model_copy(update={"namespace": place, "all_namespaces": everywhere})
+    if key == "kubectl exec":
+        check_inner(command.inner)
+    return command
+
+
+def access_of(command: Command) -> Access:
+    """Return whether the command reads or writes; an exec by what it runs inside."""
+    key = f"{command.program} {command.verb}"
+    if key == "kubectl exec":
+        return inner_access(command.inner)
+    return ACCESS[key]
+
+
+def _verb_of(words: tuple[Word, ...]) -> tuple[str, list[Word]]:
+    """Return the verb's key, such as `kubectl rollout undo`, and every other word in order."""
+    program = words[0]
+    if program.text not in _PROGRAMS:
+        raise _unknown_program(program)
+    key, others, at = program.text, [], 1
+    while at < len(words):
+        word = words[at]
+        at += 1
+        if word.text.startswith("-"):
+            name = word.text.lstrip("-").partition("=")[0]
+            if name in NEVER and word.text.startswith("--"):
+                raise Refusal(
+                    ReasonCode.REFUSED_FLAG, f"--{name} is never taken", word.start, NEVER[name]
+                )
+            others.append(word)
+            if word.text in {"-n", "--namespace"} and at < len(words):
+                others.append(words[at])
+                at += 1
+            continue
+        key = f"{key} {word.text}"
+        key = ALIASES.get(key, key)
+        if key in VERBS:
+            return key, [*others, *words[at:]]
+        if key not in _FIRST_WORDS:
+            raise _unknown_verb(key, word)
+    reason = REFUSED.get(key)
+    raise Refusal(
+        ReasonCode.UNKNOWN_VERB if reason is None else ReasonCode.REFUSED_VERB,
+        f"expected a verb after {key!r}",
+        None,
+        reason or "kubectl get pods",
+    )
+
+
+def _unknown_program(word: Word) -> Refusal:
+    if word.text.partition("=")[0].isidentifier() and "=" in word.text:
+        return Refusal(
+            ReasonCode.ASSIGNMENT, f"{word.text[:40]!r} sets a variable", word.start, "leave it out"
+        )
+    return Refusal(
+        ReasonCode.UNKNOWN_PROGRAM,
+        f"expected kubectl or helm, got {word.text[:40]!r}",
+        word.start,
+        "for a program inside a container: kubectl exec POD -- PROGRAM",
+    )
+
+
+def _unknown_verb(key: str, word: Word) -> Refusal:
+    first_two = " ".join(key.split()[:2])
+    reason = REFUSED.get(key) or REFUSED.get(first_two)
+    if reason is not None:
+        return Refusal(ReasonCode.REFUSED_VERB, f"{key!r} is not taken", word.start, reason)
+    near = difflib.get_close_matches(key, VERBS, n=1)
+    return Refusal(
+        ReasonCode.UNKNOWN_VERB,
+        f"expected a verb such as get, describe, logs or rollout undo, got {key[:60]!r}",
+        word.start,
+        near[0] if near else None,
+    )
+
+
+def _check_stdin(key: str, verb: Verb, document: str | None) -> None:
+    if (verb.shape is Shape.MANIFEST) is (document is not None and bool(document.strip())):
+        return
+    if verb.shape is Shape.MANIFEST:
+        raise Refusal(
+            ReasonCode.HERE_DOCUMENT,
+            f"{key} expects its manifest as a here-document",
+            None,
+            f"{key} -f - <<'EOF', the manifest, EOF",
+        )
+    if document is not None:
+        raise Refusal(ReasonCode.HERE_DOCUMENT, f"{key} takes no here-document")
+
+
+def _flags(key: str, arguments: Arguments) -> tuple[Flag, ...]:
+    """Return the flags sorted by name, without switches that say their default."""
+    return tuple(
+        Flag(name=name, value=value)
+        for name, values in sorted(arguments.flags.items())
+        for value in values
+        if not (flag_of(key, name).is_switch and value == flag_of(key, name).default)
+    )
+
+
+def _is_namespaced(key: str, command: Command) -> bool:
+    if key in _WITHOUT_NAMESPACE:
+        return False
+    kinds = [KINDS[target.kind] for target in command.targets if target.kind in KINDS]
+    return not kinds or any(kind.namespaced for kind in kinds)
+
+
+def _checked(namespace: str | None) -> str | None:
+    if namespace is not None and DNS_LABEL.fullmatch(namespace) is None:
+        raise Refusal(
+            ReasonCode.BAD_NAME, f"expected the name of a namespace, got {namespace[:60]!r}"
+        )
+    return namespace

@@ -1,0 +1,124 @@
+"""What the Probe may read: the tables of allowed verbs, kinds and outputs, and their check.
+
+Invariant: a value of a secret is never asked for, and nothing outside the managed namespaces is
+read but overviews. These rules are not an operator's to edit.
+"""
+
+from fnmatch import fnmatchcase
+
+from agents.contracts.command import Access, Command
+from agents.policy.inner import namespaces_of
+from agents.policy.kinds import KINDS
+from agents.policy.parse import access_of
+from agents.policy.refusal import ReasonCode, Refusal
+
+VERBS = frozenset(
+    {
+        "kubectl get",
+        "kubectl describe",
+        "kubectl logs",
+        "kubectl top",
+        "kubectl events",
+        "kubectl explain",
+        "kubectl version",
+        "kubectl api-resources",
+        "kubectl cluster-info",
+        "kubectl rollout status",
+        "kubectl rollout history",
+        "kubectl auth can-i",
+        "kubectl config view",
+        "kubectl exec",
+        "helm list",
+        "helm status",
+        "helm history",
+    }
+)
+# about no namespace at all
+_PLACELESS = frozenset(
+    {
+        "kubectl explain",
+        "kubectl version",
+        "kubectl api-resources",
+        "kubectl cluster-info",
+        "kubectl config view",
+    }
+)
+# what `-A` may show, as a table
+_OVERVIEW = frozenset(
+    {"all", "pods", "services", "deployments", "replicasets", "statefulsets", "daemonsets", "jobs"}
+    | {"cronjobs", "events", "endpoints", "persistentvolumeclaims", "horizontalpodautoscalers"}
+    | {"networkpolicies", "ingresses"}
+)
+_OVERVIEW_VERBS = frozenset({"kubectl get", "kubectl top", "kubectl events", "helm list"})
+_TABLES = frozenset({None, "wide", "name"})
+_OF_SECRETS = frozenset({"output", "no-headers", "selector", "show-labels", "ignore-not-found"})
+
+
+def check_read(command: Command, managed: tuple[str, ...]) -> None:
+    """Raise `Refusal` unless the Probe may run the command; `managed` are namespace globs."""
+    key = f"{command.program} {command.verb}"
+    if access_of(command) is Access.WRITE:
+        raise Refusal(
+            ReasonCode.NOT_A_READ,
+            f"{key} changes the cluster",
+            None,
+            "propose it as an action, not as a probe",
+        )
+    if key not in VERBS:
+        raise Refusal(
+            ReasonCode.READ_NOT_ALLOWED,
+            f"{key} is not among the reads that policy allows",
+            None,
+            "kubectl get, or kubectl rollout status",
+        )
+    _check_secrets(command)
+    if command.kind == "all" and command.flag("output") not in _TABLES:
+        raise Refusal(
+            ReasonCode.OUTPUT_TOO_WIDE,
+            f"get all takes no -o {command.flag('output')}",
+            None,
+            "name the kind: kubectl get deployments -o yaml",
+        )
+    if key not in _PLACELESS:
+        _check_place(key, command, managed)
+
+
+def _check_secrets(command: Command) -> None:
+    """Refuse any form in which a secret's values, or their order, could show."""
+    if all(target.kind != "secrets" for target in command.targets):
+        return
+    table = command.flag("output") in _TABLES
+    known = all(flag.name in _OF_SECRETS for flag in command.flags)
+    if command.verb == "describe" or (command.verb == "get" and table and known):
+        return
+    raise Refusal(
+        ReasonCode.SECRET_VALUES,
+        "the values of secrets never leave the cluster",
+        None,
+        "kubectl describe secret NAME shows its keys and their sizes",
+    )
+
+
+def _check_place(key: str, command: Command, managed: tuple[str, ...]) -> None:
+    kinds = {target.kind for target in command.targets}
+    if command.all_namespaces:
+        output = command.flag("output")
+        if key in _OVERVIEW_VERBS and kinds <= _OVERVIEW and output in _TABLES:
+            return
+        raise Refusal(
+            ReasonCode.NAMESPACE_NOT_MANAGED,
+            "-A is taken by get, top and events for overviews of ordinary kinds only",
+            None,
+            f"the same with -n NAMESPACE, one of {', '.join(managed)}",
+        )
+    if kinds and all(kind in KINDS and not KINDS[kind].namespaced for kind in kinds):
+        return
+    places = [command.namespace, *namespaces_of(command.inner)]
+    for place in places:
+        if place is None or not any(fnmatchcase(place, glob) for glob in managed):
+            raise Refusal(
+                ReasonCode.NAMESPACE_NOT_MANAGED,
+                f"expected a namespace among {', '.join(managed) or 'none'}, got {place}",
+                None,
+                "add -n NAMESPACE",
+            )

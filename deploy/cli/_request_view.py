@@ -1,0 +1,95 @@
+"""Shows a request for approval to a person: the act first, what proves it, what undoes it.
+
+Invariant: everything from the cluster or a model is printed as text, never as markup, and control
+characters are shown, not sent to the terminal: a diff must not be able to hide its own lines.
+"""
+
+import unicodedata
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from agents.contracts.approval import ActionApproved, ActionRefused
+from agents.policy.actions import words_of
+from streams.approvals.client import Asked
+
+COLOURS = {"low": "green", "medium": "yellow", "high": "red"}
+KEPT_CONTROLS = "\n\t"
+
+
+def plain(text: str) -> Text:
+    """Return text with control and direction characters made visible."""
+    return Text(
+        "".join(
+            f"\\u{ord(one):04x}"
+            if unicodedata.category(one) in {"Cc", "Cf"} and one not in KEPT_CONTROLS
+            else one
+            for one in text
+        )
+    )
+
+
+def panel(asked: Asked, now: datetime) -> RenderableType:
+    """Return everything that an approver needs in order to decide."""
+    fact, preview = asked.fact, asked.fact.preview
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(style="bold", no_wrap=True)
+    rows.add_column(overflow="fold")
+    rows.add_row("act", plain(fact.words))
+    rows.add_row("as a line", plain(fact.line))
+    rows.add_row("risk", Text(fact.risk, style=COLOURS[fact.risk]))
+    touched = [
+        f"{one.kind}/{one.name} in {one.namespace or 'no namespace'}" for one in preview.touched
+    ]
+    rows.add_row("blast radius", plain(f"{preview.pods_affected} pods; {', '.join(touched)}"))
+    undo = "nothing undoes it" if preview.rollback is None else words_of(preview.rollback)
+    rows.add_row("rollback", plain(undo))
+    rows.add_row("evidence", plain(f"{fact.evidence} (the proposer's claim)"))
+    rows.add_row("proposer", plain(f"{fact.proposer}, {fact.confidence} % confident"))
+    rows.add_row("severity", plain(fact.severity))
+    rows.add_row("incident", plain(fact.incident_id))
+    rows.add_row("cluster", plain(f"{fact.cluster}, policy {fact.policy_version[:12]}"))
+    rows.add_row("approvers", f"{fact.approvers_needed} needed")
+    rows.add_row("state", plain(state(asked, now)))
+    diff = Panel(diff_of(preview.diff), title="dry run", title_align="left")
+    return Panel(Group(rows, diff), title=f"request {fact.approval_id}", title_align="left")
+
+
+def diff_of(text: str) -> Text:
+    """Return a diff with its added and removed lines coloured."""
+    shown = Text()
+    for line in plain(text or "(no change)").split("\n"):
+        colour = {"+": "green", "-": "red"}.get(line.plain[:1], "")
+        line.stylize(colour)
+        shown.append_text(line).append("\n")
+    shown.rstrip()
+    return shown
+
+
+def table(found: list[Asked], now: datetime) -> Table:
+    """Return one row a request."""
+    rows = Table("request", "asked at", "state", "risk", "act", "incident")
+    for one in found:
+        rows.add_row(
+            one.fact.approval_id[:8],
+            f"{one.fact.requested_at:%Y-%m-%d %H:%M:%S}",
+            plain(state(one, now)),
+            Text(one.fact.risk, style=COLOURS[one.fact.risk]),
+            plain(one.fact.words),
+            one.fact.incident_id[:8],
+        )
+    return rows
+
+
+def state(asked: Asked, now: datetime) -> str:
+    """Return what became of a request in a few words."""
+    match asked.settled:
+        case ActionApproved() as order:
+            return f"approved by {', '.join(one.payload.approver for one in order.decisions)}"
+        case ActionRefused() as refusal:
+            return f"refused by {refusal.approver or refusal.refused_by}: {refusal.message}"
+    left = (asked.fact.expires - now).total_seconds()
+    return f"open, expires in {left:.0f} s" if left > 0 else "expired"

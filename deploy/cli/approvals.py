@@ -1,0 +1,193 @@
+"""Look at requests for approval and decide them with a key.
+
+Invariant: nothing is decided without naming one request, or serving one file of rules; the key is
+read from a file that its owner alone can read, and never leaves the process.
+"""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from agents.approval.keyring import KeyEntry, Keyring, Purpose, write_keyring
+from agents.approval.signing import SigningKey
+from agents.contracts.approval import DecisionVerdict
+from deploy.cli._login import AsJson, Credentials, fail, login, places, run, shown
+from deploy.cli._request_view import panel, table
+from streams.approvals import rules as rulebook
+from streams.approvals.client import Approvals, Asked, Request, every_request
+from streams.host import now
+from streams.settings import KafkaSettings
+from streams.topics import Outsider
+
+app = typer.Typer(no_args_is_help=True)
+
+Name = Annotated[str, typer.Option("--name", "--as", help="The approver's name in the keyring.")]
+Key = Annotated[
+    Path | None, typer.Option("--key", help="Private key file. Default: <state>/keys/<name>.key.")
+]
+Id = Annotated[str, typer.Argument(help="The request's id, or its beginning.")]
+Comment = Annotated[str, typer.Option("--comment", "-m", help="Shown to others, not signed.")]
+APPROVER = str(Outsider.APPROVER)
+
+
+@app.command("list")
+def list_requests(
+    every: Annotated[bool, typer.Option("--all", help="Settled and expired ones too.")] = False,
+    as_json: AsJson = False,
+    credentials: Credentials = None,
+) -> None:
+    """List open requests."""
+    found = run(every_request(login(APPROVER, credentials)))
+    moment = now()
+    kept = [one for one in found if every or (one.settled is None and one.fact.expires > moment)]
+    if as_json:
+        for one in kept:
+            typer.echo(one.fact.model_dump_json())
+        return
+    Console().print(table(kept, moment))
+
+
+@app.command()
+def show(request: Id, as_json: AsJson = False, credentials: Credentials = None) -> None:
+    """Show one request whole: act, dry run, evidence, blast radius, rollback, expiry."""
+    one = _one(login(APPROVER, credentials), request)
+    if as_json:
+        typer.echo(one.fact.model_dump_json(indent=2))
+        return
+    Console().print(panel(one, now()))
+
+
+@app.command()
+def approve(
+    request: Id,
+    name: Name = APPROVER,
+    key: Key = None,
+    comment: Comment = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not show and ask.")] = False,
+    credentials: Credentials = None,
+) -> None:
+    """Approve one request."""
+    kafka = login(APPROVER, credentials)
+    one = _one(kafka, request)
+    if not yes:
+        Console().print(panel(one, now()))
+        typer.confirm(f"Approve this as {name}?", abort=True)
+    _decide(kafka, one, DecisionVerdict.APPROVE, name, _key(name, key), comment)
+
+
+@app.command()
+def deny(
+    request: Id,
+    name: Name = APPROVER,
+    key: Key = None,
+    comment: Comment = "",
+    credentials: Credentials = None,
+) -> None:
+    """Refuse one request."""
+    kafka = login(APPROVER, credentials)
+    _decide(kafka, _one(kafka, request), DecisionVerdict.REFUSE, name, _key(name, key), comment)
+
+
+@app.command()
+def watch(credentials: Credentials = None) -> None:
+    """Show open requests, then new ones as they come."""
+    run(_watch(login(APPROVER, credentials)))
+
+
+@app.command()
+def serve(
+    rules: Annotated[Path, typer.Option(help="YAML file of rules; what none covers is refused.")],
+    name: Name = APPROVER,
+    key: Key = None,
+    credentials: Credentials = None,
+) -> None:
+    """Answer requests by rules, as an ordinary approver."""
+    with shown():
+        book = rulebook.load(rules)
+    run(_serve(login(APPROVER, credentials), book, name, _key(name, key)))
+
+
+@app.command()
+def keygen(
+    name: Annotated[str, typer.Argument(help="As whom the key signs.")],
+    purpose: Annotated[Purpose, typer.Option(help="What it may sign.")] = Purpose.APPROVE,
+    key: Key = None,
+    keyring: Annotated[Path | None, typer.Option(help="Default: <state>/keyring.json.")] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Revoke the name's present key.")
+    ] = False,
+) -> None:
+    """Draw a key: the private part to a file of mode 0600, the public part to the keyring."""
+    target, ring = key or places().keys / f"{name}.key", keyring or places().keyring
+    with shown():
+        known = Keyring.load(ring).keys if ring.exists() else ()
+        valid = [one for one in known if one.name == name and not one.revoked]
+        if (valid or target.exists()) and not replace:
+            fail(f"{name} has a key already (see {ring} and {target}): --replace revokes it")
+        drawn = SigningKey.generate()
+        kept = tuple(_revoked(one) if one in valid else one for one in known)
+        drawn.save(target)
+        write_keyring(ring, (*kept, drawn.entry(name, purpose)))
+    typer.echo(f"private key {target}")
+    typer.echo(f"public key  {drawn.public_key} in {ring}")
+
+
+def _revoked(entry: KeyEntry) -> KeyEntry:
+    return entry.model_copy(update={"revoked": True})
+
+
+def _key(name: str, path: Path | None) -> SigningKey:
+    with shown():
+        return SigningKey.load(path or places().keys / f"{name}.key")
+
+
+def _one(kafka: KafkaSettings, name: str) -> Asked:
+    found = run(every_request(kafka))
+    fitting = [one for one in found if one.fact.approval_id.startswith(name)]
+    if len(fitting) != 1:
+        fail(f"expected one request whose id begins with {name!r}, found {len(fitting)}")
+    return fitting[0]
+
+
+def _decide(
+    kafka: KafkaSettings,
+    asked: Asked,
+    verdict: DecisionVerdict,
+    name: str,
+    key: SigningKey,
+    comment: str,
+) -> None:
+    if asked.settled is not None or asked.fact.expires <= now():
+        Console(stderr=True).print("This is settled or expired; the audit will tell so.")
+
+    async def send() -> None:
+        async with Approvals(kafka) as approvals:
+            request = Request(fact=asked.fact, event=asked.event, sender=approvals)
+            await approvals.send(request, verdict, name, key, comment)
+
+    run(send())
+    typer.echo(f"{verdict} sent for {asked.fact.approval_id} as {name}")
+
+
+async def _watch(kafka: KafkaSettings) -> None:
+    async with Approvals(kafka) as approvals:
+        async for request in approvals:
+            asked = Asked(fact=request.fact, event=request.event, settled=None)
+            Console().print(panel(asked, now()))
+
+
+async def _serve(kafka: KafkaSettings, book: rulebook.Rules, name: str, key: SigningKey) -> None:
+    console = Console()
+    async with Approvals(kafka) as approvals:
+        console.print(f"answering as {name} by {len(book.rules)} rules", markup=False)
+        async for request in approvals:
+            answer = rulebook.judge(book, request.fact)
+            if answer is None:
+                continue
+            await approvals.send(request, answer.verdict, name, key, answer.reason)
+            told = f"{answer.verdict} {request.fact.words}: {answer.reason}"
+            console.print(told, markup=False, highlight=False)
+            await asyncio.sleep(0)

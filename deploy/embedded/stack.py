@@ -1,0 +1,180 @@
+"""Everything on one machine: broker, topics, keys, lab, zones and an approver, in this order.
+
+    broker -> topics and rights -> keys -> lab (address, tokens) -> zones -> approver
+
+Invariant: whatever was started is stopped on the way out, in reverse, however the way out is
+taken; each process gets the variables of its own zone and no other's.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from agents.roles import ZONES, Zone
+from deploy.embedded import keys
+from deploy.embedded.broker import EmbeddedBroker
+from deploy.embedded.ports import draw
+from deploy.embedded.settings import EmbeddedSettings
+from deploy.embedded.supervisor import Program, Supervisor
+from streams import cluster
+
+ADDRESS_SECONDS = 60.0
+POLL_SECONDS = 0.1
+LOOPBACK = "127.0.0.1"
+APPROVER_RULES = Path(__file__).parent / "demo" / "approver.yaml"
+
+Tell = Callable[[str], None]
+
+
+class StackFailed(RuntimeError):  # noqa: N818 - told as what happened
+    """A part did not come up; the message names its log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackSettings:
+    """What runs. The variables are added to the lab's and to every zone's environment."""
+
+    state_dir: Path
+    seed: int = 1
+    incidents: int = 8
+    lab_variables: Mapping[str, str] = field(default_factory=dict)
+    approver_rules: Path | None = APPROVER_RULES
+    zone_variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """A running AOI."""
+
+    broker: EmbeddedBroker
+    supervisor: Supervisor
+    namespaces: tuple[str, ...]
+    programs: Mapping[str, Program]
+
+
+@contextlib.asynccontextmanager
+async def running(settings: StackSettings, tell: Tell) -> AsyncIterator[Stack]:
+    """Bring everything up, and down again at the end. `tell` hears what is being waited for.
+
+    Raises StackFailed, or what the broker raises.
+    """
+    state = settings.state_dir.resolve()
+    broker = EmbeddedBroker(EmbeddedSettings(state_dir=state), progress=None)
+    tell("starting Kafka")
+    was_running = broker.status().running
+    await asyncio.to_thread(broker.start)
+    supervisor = Supervisor()
+    try:
+        tell("creating topics and rights")
+        await asyncio.to_thread(cluster.apply, broker.kafka())
+        keys.settle(state / "keys", state / "keyring.json")
+        programs = {"lab": _lab(settings, state, intake_port := _port())}
+        tell("opening the lab")
+        address = await _addressed(supervisor, programs["lab"], state / "lab" / "address.json")
+        namespaces = tuple(str(name) for name in address["namespaces"])
+        for zone in Zone:
+            programs[zone] = _zone(settings, state, zone, address, intake_port)
+        if settings.approver_rules is not None:
+            programs["approver"] = _approver(state, settings.approver_rules)
+        tell("starting the zones")
+        for name, program in programs.items():
+            if name != "lab":
+                await supervisor.start(program)
+        yield Stack(
+            broker=broker, supervisor=supervisor, namespaces=namespaces, programs=programs
+        )
+    finally:
+        await supervisor.stop()
+        if not was_running:
+            await asyncio.to_thread(broker.stop)
+
+
+def _port() -> int:
+    """Return a free port below the range of outgoing connections."""
+    return draw(random.SystemRandom()).broker
+
+
+async def _addressed(supervisor: Supervisor, lab: Program, file: Path) -> dict[str, list[str]]:
+    """Start the lab and return what its address file says once it is there."""
+    file.unlink(missing_ok=True)
+    await supervisor.start(lab)
+    async with asyncio.timeout(ADDRESS_SECONDS):
+        while not file.exists():
+            if lab.name not in supervisor.alive():
+                raise StackFailed(f"the lab ended before it was ready; see {lab.log}")
+            await asyncio.sleep(POLL_SECONDS)
+    found: dict[str, list[str]] = orjson.loads(file.read_bytes())
+    return found
+
+
+def _lab(settings: StackSettings, state: Path, intake_port: int) -> Program:
+    return Program(
+        name="lab",
+        module="deploy.embedded.lab.serve",
+        log=state / "log" / "lab.log",
+        restart=False,
+        environment={
+            "AOI_KAFKA__CREDENTIALS_FILE": str(state / "credentials" / "judge.json"),
+            "AOI_LAB__SEED": str(settings.seed),
+            "AOI_LAB__INCIDENTS": str(settings.incidents),
+            "AOI_LAB__INTAKE_URL": f"http://{LOOPBACK}:{intake_port}",
+            "AOI_LAB__TOKENS_DIR": str(state / "lab"),
+            "AOI_LAB__ADDRESS_FILE": str(state / "lab" / "address.json"),
+            "AOI_LAB__JUDGE_KEY": str(state / "keys" / "lab.key"),
+            **settings.lab_variables,
+        },
+    )
+
+
+def _zone(
+    settings: StackSettings,
+    state: Path,
+    zone: Zone,
+    address: Mapping[str, object],
+    intake_port: int,
+) -> Program:
+    variables = {
+        "AOI_STATE_DIR": str(state),
+        "AOI_GATE__MANAGED_NAMESPACES": orjson.dumps(address["namespaces"]).decode(),
+        **settings.zone_variables,
+    }
+    right = {Zone.PROBE: "read", Zone.PREVIEW: "preview", Zone.EXECUTOR: "write"}.get(zone)
+    if right is not None:
+        variables["AOI_ENVIRONMENT__URL"] = str(address["url"])
+        variables["AOI_ENVIRONMENT__TOKEN_FILE"] = str(state / "lab" / f"{right}.token")
+    if zone is Zone.MIND:
+        variables["AOI_INTAKE__PORT"] = str(intake_port)
+    return Program(
+        name=zone,
+        module="streams.run",
+        arguments=ZONES[zone],
+        environment=variables,
+        log=state / "log" / f"{zone}.log",
+    )
+
+
+def _approver(state: Path, rules: Path) -> Program:
+    return Program(
+        name="approver",
+        module="deploy.cli.main",
+        arguments=(
+            "approvals",
+            "serve",
+            "--rules",
+            str(rules),
+            "--key",
+            str(state / "keys" / "approver.key"),
+            "--as",
+            "approver",
+        ),
+        environment={
+            "AOI_STATE_DIR": str(state),
+            "AOI_KAFKA__CREDENTIALS_FILE": str(state / "credentials" / "approver.json"),
+        },
+        log=state / "log" / "approver.log",
+    )

@@ -1,0 +1,162 @@
+"""`async for request in Approvals(settings)`: see requests, answer them with a key.
+
+    async with Approvals(settings) as approvals:
+        async for request in approvals:
+            await request.approve("alice", key)
+
+Invariant: iterating decides nothing; a decision is sent only by `approve` or `refuse`, and these
+return after Kafka acknowledged it. Requests that are settled or expired are not offered.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from agents.approval.signing import SigningKey
+from agents.contracts.approval import (
+    ActionApproved,
+    ActionRefused,
+    ApprovalRequested,
+    DecisionVerdict,
+)
+from agents.contracts.envelope import Event
+from agents.contracts.ids import ApprovalId
+from agents.worker import AoiError
+from streams import history, login
+from streams.approvals.decision import decide, event_of
+from streams.host import now
+from streams.settings import KafkaSettings
+from streams.tail import Tail
+from streams.topics import ACTIONS_APPROVED, ACTIONS_REFUSED, ACTIONS_REQUESTED
+from streams.wire import outgoing
+
+TOPICS = (ACTIONS_REQUESTED, ACTIONS_APPROVED, ACTIONS_REFUSED)
+
+
+class DecisionNotSent(AoiError):
+    """Kafka did not acknowledge the decision; sending it again is harmless."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request for approval, and the way to answer it."""
+
+    fact: ApprovalRequested
+    event: Event
+    sender: "Approvals"
+
+    async def approve(self, approver: str, key: SigningKey, comment: str = "") -> None:
+        """Approve it as `approver`; raises `DecisionNotSent`, `RequestFalse`."""
+        await self.sender.send(self, DecisionVerdict.APPROVE, approver, key, comment)
+
+    async def refuse(self, approver: str, key: SigningKey, comment: str = "") -> None:
+        """Refuse it as `approver`; raises `DecisionNotSent`, `RequestFalse`."""
+        await self.sender.send(self, DecisionVerdict.REFUSE, approver, key, comment)
+
+
+class Approvals:
+    """The requests that a Kafka user may see. `clock` tells which have expired."""
+
+    def __init__(self, settings: KafkaSettings, *, clock: Callable[[], datetime] = now) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._tail = Tail(settings, TOPICS)
+        self._producer = AIOKafkaProducer(
+            acks="all", enable_idempotence=True, **login.aiokafka(settings)
+        )
+
+    async def __aenter__(self) -> Self:
+        """Connect; requests that come from now on are not missed."""
+        await self._tail.__aenter__()
+        try:
+            await self._producer.start()
+        except BaseException:
+            await self._tail.__aexit__(None, None, None)
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Let the connections go."""
+        await self._producer.stop()
+        await self._tail.__aexit__(kind, error, trace)
+
+    async def __aiter__(self) -> AsyncIterator[Request]:
+        """Yield the open requests, oldest first, then new ones as they come, for ever."""
+        seen: set[ApprovalId] = set()
+        for request in await self.pending():
+            seen.add(request.fact.approval_id)
+            yield request
+        async for _, event in self._tail:
+            fact = event.fact
+            if not isinstance(fact, ApprovalRequested) or fact.approval_id in seen:
+                continue
+            seen.add(fact.approval_id)
+            if fact.expires > self._clock():
+                yield Request(fact=fact, event=event, sender=self)
+
+    async def pending(self) -> list[Request]:
+        """Return the requests that nobody has settled and that have not expired, oldest first."""
+        found = await every_request(self._settings)
+        return [
+            Request(fact=one.fact, event=one.event, sender=self)
+            for one in found
+            if one.settled is None and one.fact.expires > self._clock()
+        ]
+
+    async def send(
+        self,
+        request: Request,
+        verdict: DecisionVerdict,
+        approver: str,
+        key: SigningKey,
+        comment: str = "",
+    ) -> None:
+        """Sign a verdict and publish it; see `Request.approve`."""
+        fact = decide(request.fact, verdict, approver=approver, key=key, comment=comment)
+        try:
+            for one in outgoing(event_of(fact, request.event)):
+                await self._producer.send_and_wait(
+                    self._settings.topic(one.topic),
+                    one.record.value,
+                    key=one.record.key,
+                    partition=one.partition,
+                    headers=list(one.record.headers),
+                )
+        except (KafkaError, OSError) as error:
+            raise DecisionNotSent(f"{request.fact.approval_id}: {error!r}") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request with what became of it, as far as the topics say."""
+
+    fact: ApprovalRequested
+    event: Event
+    settled: ActionApproved | ActionRefused | None
+
+
+async def every_request(settings: KafkaSettings) -> list[Asked]:
+    """Return every request that the topics still hold, oldest first."""
+    requests: dict[ApprovalId, tuple[ApprovalRequested, Event]] = {}
+    answers: dict[ApprovalId, ActionApproved | ActionRefused] = {}
+    async for _, event in history.events(settings, TOPICS):
+        match event.fact:
+            case ApprovalRequested() as fact:
+                requests.setdefault(fact.approval_id, (fact, event))
+            case ActionApproved() | ActionRefused() as fact:
+                answers[fact.approval_id] = fact
+    asked = [
+        Asked(fact=fact, event=event, settled=answers.get(name))
+        for name, (fact, event) in requests.items()
+    ]
+    return sorted(asked, key=lambda one: (one.fact.requested_at, one.fact.approval_id))

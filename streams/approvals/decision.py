@@ -1,0 +1,74 @@
+"""A decision about a request, made and signed on the approver's side.
+
+Invariant: what is signed is what the request said, hash of the action included, and the hash is
+computed anew from the action that was shown; a request that lies about it is not signed.
+"""
+
+from agents.approval.canonical import action_hash
+from agents.approval.signing import SigningKey, sign_decision
+from agents.contracts.approval import (
+    ActionDecided,
+    ApprovalRequested,
+    DecisionPayload,
+    DecisionVerdict,
+)
+from agents.contracts.envelope import Event
+from agents.contracts.ids import EventId, derive
+from agents.worker import AoiError
+
+COMMENT_CHARS = 2000
+
+
+class RequestFalse(AoiError):
+    """The hash of a request is not that of the action which it shows."""
+
+
+def decide(
+    request: ApprovalRequested,
+    verdict: DecisionVerdict,
+    *,
+    approver: str,
+    key: SigningKey,
+    comment: str = "",
+) -> ActionDecided:
+    """Return the signed decision, valid for as long as the request; raises `RequestFalse`.
+
+    The same verdict by the same key is the same decision, byte for byte, so a repeat is harmless.
+    """
+    shown = action_hash(request.action)
+    if shown != request.action_hash:
+        raise RequestFalse(
+            f"request {request.approval_id} shows an action of hash {shown} and asks for "
+            f"{request.action_hash}: do not decide it, tell the operators"
+        )
+    payload = DecisionPayload(
+        approval_id=request.approval_id,
+        incident_id=request.incident_id,
+        action_hash=shown,
+        verdict=verdict,
+        approver=approver,
+        not_before=request.requested_at,
+        expires=request.expires,
+        cluster=request.cluster,
+        policy_version=request.policy_version,
+    )
+    signed = sign_decision(key, payload)
+    return signed.model_copy(update={"comment": comment[:COMMENT_CHARS]})
+
+
+def event_of(decision: ActionDecided, cause: Event) -> Event:
+    """Return the event that carries a decision about the request `cause`.
+
+    Its time is the request's, which has passed for certain; AOI counts by its own clock.
+    """
+    payload = decision.payload
+    return Event(
+        id=EventId(derive("decision", decision.signature)),
+        source=f"/approvers/{payload.approver}",
+        time=cause.time,
+        key=payload.approval_id,
+        fact=decision,
+        incident=payload.incident_id,
+        cause=cause.id,
+        traceparent=cause.traceparent,
+    )

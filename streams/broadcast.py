@@ -1,0 +1,119 @@
+"""Broadcast topics as typed snapshots: guidance and models for the mind, controls for the hands.
+
+Invariant: a role takes no event before its broadcasts were read to their end. A record that can't
+be read is skipped and logged; a control counts only with a signature that the keyring accepts.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from agents.approval.keyring import Keyring
+from agents.approval.verify import OrderRejected, check_control
+from agents.contracts.envelope import Event
+from agents.contracts.feedback import ControlIssued, ControlKind
+from agents.contracts.guidance import GuidancePublished
+from agents.contracts.model import ModelPromoted, ModelRole, ModelRolledBack
+from agents.incident import Current
+from agents.worker import Poison
+from streams.codec import Received, decode
+from streams.follow import Follower
+from streams.settings import KafkaSettings
+from streams.topics import Topic
+
+log = structlog.get_logger(__name__)
+
+EXECUTOR_KINDS = frozenset({ControlKind.PAUSE_EXECUTOR, ControlKind.RESUME_EXECUTOR})
+
+OnEvent = Callable[[Event], None]
+OnRemoved = Callable[[str], None]
+
+
+class Broadcast:
+    """Follows some broadcast topics and hands their facts to one snapshot."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topics: Iterable[Topic],
+        on_event: OnEvent,
+        on_removed: OnRemoved = lambda _: None,
+    ) -> None:
+        self._on_event, self._on_removed = on_event, on_removed
+        self._followers = [Follower(settings, topic, self._receiver(topic)) for topic in topics]
+
+    async def start(self) -> None:
+        """Return when every topic was read to its end. Raises Fatal."""
+        for follower in self._followers:
+            await follower.start()
+
+    async def close(self) -> None:
+        """Stop following."""
+        for follower in self._followers:
+            await follower.close()
+
+    def _receiver(self, topic: Topic) -> Callable[[Received], None]:
+        def receive(received: Received) -> None:
+            if received.record.value is None:
+                self._on_removed((received.record.key or b"").decode(errors="replace"))
+                return
+            try:
+                self._on_event(decode(received, topic.facts))
+            except Poison as error:
+                log.warning(
+                    "broadcast skipped", topic=topic.name, offset=received.offset, reason=error.code
+                )
+
+        return receive
+
+
+def observer_view(current: Current) -> tuple[OnEvent, OnRemoved]:
+    """Return what keeps the Observer's view of guidance and of its model up to date."""
+
+    def on_event(event: Event) -> None:
+        match event.fact:
+            case GuidancePublished() as guidance:
+                current.guidance[event.key] = guidance
+            case ModelPromoted() | ModelRolledBack() as model if model.role is ModelRole.OBSERVER:
+                current.model_id = model.model_id
+
+    def on_removed(key: str) -> None:
+        current.guidance.pop(key, None)
+
+    return on_event, on_removed
+
+
+@dataclass(slots=True)
+class Controls:
+    """The operators' standing orders. Only what the keyring accepts gets in."""
+
+    keyring: Keyring
+    clock: Callable[[], datetime]
+    _issued: dict[tuple[ControlKind, str], ControlIssued] = field(default_factory=dict)
+
+    def on_event(self, event: Event) -> None:
+        """Take an order, or skip it with the reason."""
+        control = event.fact
+        if not isinstance(control, ControlIssued):
+            return
+        payload = control.payload
+        try:
+            check_control(control, keyring=self.keyring, now=self.clock())
+        except OrderRejected as error:
+            log.warning("control skipped", event_id=event.id, reason=str(error.code))
+            return
+        subject = "" if payload.kind in EXECUTOR_KINDS else payload.subject
+        before = self._issued.get((payload.kind, subject))
+        if before is None or before.payload.issued_at <= payload.issued_at:
+            self._issued[payload.kind, subject] = control
+
+    @property
+    def paused(self) -> bool:
+        """Whether the newest of pause and resume is a pause that still holds."""
+        pause = self._issued.get((ControlKind.PAUSE_EXECUTOR, ""))
+        resume = self._issued.get((ControlKind.RESUME_EXECUTOR, ""))
+        if pause is None or (pause.payload.expires and pause.payload.expires <= self.clock()):
+            return False
+        return resume is None or resume.payload.issued_at < pause.payload.issued_at

@@ -1,0 +1,252 @@
+"""What each role is made of: its reducer or worker, and what must run beside it.
+
+Invariant: a role's branch reads that role's settings, files and login, and no other's; heavy
+modules are imported by the role that needs them only.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from agents.contracts.ids import ModelId
+from agents.environments.remote.client import Connection
+from agents.models.protocol import Model
+from agents.reducer import AnyReducer
+from agents.roles import Role
+from agents.settings import (
+    CloserSettings,
+    CompressorSettings,
+    EnvironmentSettings,
+    GateSettings,
+    ModelSettings,
+    ObserverSettings,
+    Places,
+)
+from agents.worker import Fatal, Worker
+from streams import permission, topics
+from streams.app import Companion, RoleApp, build_app
+from streams.host import now
+from streams.settings import KafkaSettings
+from streams.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """A role, ready to be hosted."""
+
+    participant: AnyReducer | Worker
+    companions: Sequence[Companion] = ()
+
+
+class RoleSettings(BaseSettings):
+    """`AOI_ROLE` for `faust -A streams.app worker`."""
+
+    model_config = SettingsConfigDict(env_prefix="AOI_", extra="ignore", frozen=True)
+
+    role: Role = Field(description="the role that this process runs")
+
+
+def build(role: Role, kafka: KafkaSettings, places: Places) -> Wired:
+    """Return a role with everything that it needs. Raises Fatal naming what is not there."""
+    return BUILDERS[role](kafka, places)
+
+
+def app_of(role: Role, places: Places | None = None) -> RoleApp:
+    """Return the Faust app of a role, its rights checked. Raises Fatal, Transient."""
+    places = places or Places()
+    kafka = login_of(role, places)
+    permission.check(role, kafka)
+    return build_app(build(role, kafka, places), kafka)
+
+
+def app_of_environment() -> RoleApp:
+    """Return the app of the role that AOI_ROLE names."""
+    return app_of(RoleSettings().role)
+
+
+def login_of(role: Role, places: Places) -> KafkaSettings:
+    """Return the role's own credential file where there is one, else what the environment says."""
+    file = places.credentials / f"{role}.json"
+    prefix = KafkaSettings.model_fields["topic_prefix"].default
+    settings = KafkaSettings()
+    if settings.username is not None or not file.exists():
+        return settings
+    kept = None if settings.topic_prefix == prefix else settings.topic_prefix
+    return KafkaSettings.of_file(file, topic_prefix=kept)
+
+
+def _intake(kafka: KafkaSettings, _: Places) -> Wired:
+    from streams.intake.server import GatewayServer  # noqa: PLC0415
+    from streams.intake.settings import IntakeSettings  # noqa: PLC0415
+    from streams.intake.worker import IntakeWorker  # noqa: PLC0415
+
+    settings = IntakeSettings()
+    return Wired(IntakeWorker(settings), (GatewayServer(settings, kafka),))
+
+
+def _correlator(_: KafkaSettings, __: Places) -> Wired:
+    from agents.correlator import CorrelatorReducer  # noqa: PLC0415
+
+    return Wired(CorrelatorReducer())
+
+
+def _observer(kafka: KafkaSettings, _: Places) -> Wired:
+    from agents.incident import Current, ObserverReducer  # noqa: PLC0415
+    from streams.broadcast import Broadcast, observer_view  # noqa: PLC0415
+
+    current = Current(model_id=ModelId(ObserverModel().model_id))
+    view = Broadcast(kafka, (topics.GUIDANCE, topics.MODELS), *observer_view(current))
+    return Wired(ObserverReducer(settings=ObserverSettings(), current=current), (view,))
+
+
+def _inference(_: KafkaSettings, places: Places) -> Wired:
+    from agents.models.step import InferenceWorker  # noqa: PLC0415
+
+    settings = ModelSettings()
+    model = _model(settings)
+    worker = InferenceWorker(
+        choose=lambda _: model, save=Store(places.samples).put, temperature=settings.temperature
+    )
+    return Wired(worker)
+
+
+def _probe(_: KafkaSettings, __: Places) -> Wired:
+    from agents.environments.remote.client import RemoteRead  # noqa: PLC0415
+    from agents.probe.step import ProbeWorker  # noqa: PLC0415
+
+    gate = GateSettings()
+    worker = ProbeWorker(
+        cluster=RemoteRead(_connection()),
+        managed=gate.managed_namespaces,
+    )
+    return Wired(worker)
+
+
+def _compressor(_: KafkaSettings, places: Places) -> Wired:
+    from agents.compressor.step import CompressorWorker  # noqa: PLC0415
+
+    return Wired(CompressorWorker(settings=CompressorSettings(), load=Store(places.samples).get))
+
+
+def _gate(_: KafkaSettings, places: Places) -> Wired:
+    from agents.approval.signing import SigningKey  # noqa: PLC0415
+    from agents.gate import GateReducer  # noqa: PLC0415
+    from agents.policy.decide import Policy  # noqa: PLC0415
+
+    settings = GateSettings()
+    key = SigningKey.load(_existing(places.keys / "gate.key"))
+    policy = Policy.load(settings.policy_dir)
+    return Wired(GateReducer(settings=settings, policy=policy, key=key))
+
+
+def _verifier(_: KafkaSettings, places: Places) -> Wired:
+    from agents.approval.keyring import Keyring  # noqa: PLC0415
+    from streams.workers.verifier import VerifierWorker  # noqa: PLC0415
+
+    keyring = Keyring.load(_existing(places.keyring))
+    return Wired(VerifierWorker(keyring=keyring, clock=now))
+
+
+def _preview(_: KafkaSettings, __: Places) -> Wired:
+    from agents.environments.remote.client import RemotePreview  # noqa: PLC0415
+    from agents.preview.step import PreviewWorker  # noqa: PLC0415
+
+    return Wired(PreviewWorker(cluster=RemotePreview(_connection())))
+
+
+def _executor(kafka: KafkaSettings, places: Places) -> Wired:
+    from agents.approval.keyring import Keyring  # noqa: PLC0415
+    from agents.approval.signing import SigningKey  # noqa: PLC0415
+    from agents.environments.remote.client import RemoteWrite  # noqa: PLC0415
+    from agents.executor.step import ExecutorWorker  # noqa: PLC0415
+    from agents.policy.decide import Policy  # noqa: PLC0415
+    from streams.broadcast import Broadcast, Controls  # noqa: PLC0415
+    from streams.ledger import KafkaAuditTrail, KafkaLedger  # noqa: PLC0415
+    from streams.workers.pausable import PausableWorker  # noqa: PLC0415
+
+    settings, rng = GateSettings(), random.Random()  # noqa: S311 - jitter of waits
+    keyring = Keyring.load(_existing(places.keyring))
+    ledger = KafkaLedger(kafka, now, rng)
+    audit = KafkaAuditTrail(kafka, SigningKey.load(_existing(places.keys / "executor.key")), now, rng)
+    controls = Controls(keyring, now)
+    worker = ExecutorWorker(
+        cluster=RemoteWrite(_connection()),
+        ledger=ledger,
+        audit=audit,
+        policy=Policy.load(settings.policy_dir),
+        keyring=keyring,
+        settings=settings,
+        clock=now,
+        writer=f"{Role.EXECUTOR}/{uuid4().hex[:12]}",
+    )
+    view = Broadcast(kafka, (topics.CONTROLS,), controls.on_event)
+    return Wired(PausableWorker(worker=worker, controls=controls), (view, ledger, audit))
+
+
+def _closer(_: KafkaSettings, __: Places) -> Wired:
+    from agents.closer import CloserReducer  # noqa: PLC0415
+
+    return Wired(CloserReducer(settings=CloserSettings()))
+
+
+BUILDERS: dict[Role, Callable[[KafkaSettings, Places], Wired]] = {
+    Role.INTAKE: _intake,
+    Role.CORRELATOR: _correlator,
+    Role.OBSERVER: _observer,
+    Role.INFERENCE: _inference,
+    Role.PROBE: _probe,
+    Role.COMPRESSOR: _compressor,
+    Role.GATE: _gate,
+    Role.VERIFIER: _verifier,
+    Role.PREVIEW: _preview,
+    Role.EXECUTOR: _executor,
+    Role.CLOSER: _closer,
+}
+
+
+class ObserverModel(BaseSettings):
+    """Which model an incident pins while `models` names none: `AOI_OBSERVER_MODEL`."""
+
+    model_config = SettingsConfigDict(env_prefix="AOI_OBSERVER_", extra="ignore", frozen=True)
+
+    model_id: str = Field(default="default", alias="AOI_OBSERVER_MODEL")
+
+
+def _model(settings: ModelSettings) -> Model:
+    """Return the endpoint's model, or the one that runs in this process."""
+    if settings.base_url is not None:
+        from agents.models.openai import EndpointModel  # noqa: PLC0415
+
+        if settings.name is None:
+            raise Fatal("expected AOI_MODEL__NAME beside AOI_MODEL__BASE_URL")
+        key = None if settings.api_key is None else settings.api_key.get_secret_value()
+        return EndpointModel(
+            settings.base_url,
+            settings.name,
+            api_key=key,
+            timeout_seconds=settings.timeout_seconds,
+        )
+    from agents.models.local import LocalModel  # noqa: PLC0415
+
+    if settings.path is None:
+        raise Fatal("expected AOI_MODEL__PATH or AOI_MODEL__BASE_URL, got neither")
+    return LocalModel(settings.path, max_batch=settings.max_batch, threads=settings.threads)
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise Fatal(f"expected a file at {path}; `aoi keys` makes keys and keyring")
+    return path
+
+
+def _connection() -> Connection:
+    settings = EnvironmentSettings()
+    if settings.url is None or settings.token_file is None:
+        raise Fatal("expected AOI_ENVIRONMENT__URL and AOI_ENVIRONMENT__TOKEN_FILE")
+    token = _existing(settings.token_file).read_text(encoding="utf-8").strip()
+    return Connection(url=settings.url, token=token, timeout=settings.timeout_seconds)

@@ -1,0 +1,74 @@
+"""Decisions made on the approver's side pass the verifier, and only for what was shown."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from agents.approval.canonical import action_hash
+from agents.approval.keyring import Keyring, Purpose
+from agents.approval.signing import SigningKey
+from agents.approval.verify import check_decision
+from agents.contracts.action import Preview, RestartRollout, Workload
+from agents.contracts.approval import ApprovalRequested, DecisionVerdict, Risk
+from agents.contracts.envelope import Event
+from agents.contracts.ids import ApprovalId, EventId, IncidentId, PlanId
+from streams.approvals.decision import RequestFalse, decide, event_of
+from streams.codec import Received, Source, decode
+from streams.topics import ACTIONS_DECIDED
+from streams.wire import outgoing
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+KEY = SigningKey(b"k" * 32)
+ACTION = RestartRollout(workload=Workload(kind="deployments", namespace="shop", name="cart"))
+REQUEST = ApprovalRequested(
+    approval_id=ApprovalId("a"),
+    incident_id=IncidentId("i"),
+    plan_id=PlanId("p"),
+    action=ACTION,
+    action_hash=action_hash(ACTION),
+    words="restart cart",
+    line="kubectl rollout restart deployment/cart -n shop",
+    preview=Preview(diff="", touched=(), rollback=None, pods_affected=1),
+    risk=Risk.LOW,
+    evidence="e",
+    confidence=70,
+    proposer="observer",
+    severity="critical",
+    cluster="lab",
+    policy_version="1",
+    requested_at=NOW,
+    expires=NOW + timedelta(minutes=15),
+)
+ASKED = Event(id=EventId("r"), source="aoi/gate", time=NOW, key="a", fact=REQUEST)
+
+
+@pytest.mark.parametrize("verdict", list(DecisionVerdict))
+def test_a_decision_is_one_that_the_keyring_vouches_for(verdict: DecisionVerdict) -> None:
+    keyring = Keyring((KEY.entry("alice", Purpose.APPROVE),))
+    decision = decide(REQUEST, verdict, approver="alice", key=KEY, comment="c" * 3000)
+    check_decision(decision, keyring=keyring, now=NOW)
+    assert decision.payload.verdict is verdict
+    assert decision.payload.expires == REQUEST.expires
+    assert len(decision.comment) == 2000
+
+
+def test_the_same_verdict_is_the_same_event() -> None:
+    made = [
+        event_of(decide(REQUEST, DecisionVerdict.APPROVE, approver="alice", key=KEY), ASKED)
+        for _ in range(2)
+    ]
+    assert made[0] == made[1]
+
+
+def test_a_request_that_shows_another_act_is_not_signed() -> None:
+    false = REQUEST.model_copy(update={"action_hash": "0" * 64})
+    with pytest.raises(RequestFalse):
+        decide(false, DecisionVerdict.APPROVE, approver="alice", key=KEY)
+
+
+def test_the_record_of_a_decision_is_read_back_equal() -> None:
+    event = event_of(decide(REQUEST, DecisionVerdict.REFUSE, approver="alice", key=KEY), ASKED)
+    (one,) = outgoing(event)
+    assert one.topic == ACTIONS_DECIDED.name
+    received = Received(source=Source(one.topic, one.partition), offset=0, record=one.record)
+    assert decode(received, ACTIONS_DECIDED.facts) == event
