@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from agents.contracts.alert import AlertGrouped, AlertStatus
+from agents.contracts.alert import AlertGrouped
 from agents.contracts.envelope import Event
 from agents.contracts.ids import EventId, IncidentId
 from agents.contracts.incident import IncidentSnapshot
@@ -153,7 +153,7 @@ async def _alerts(
     settings: KafkaSettings, incident: IncidentSnapshot
 ) -> list[tuple[Received, Event]]:
     """Return the alerts that the incident names, and the release of its group."""
-    wanted = {(one.fingerprint, one.starts_at, one.status) for one in incident.alerts}
+    wanted = {(one.fingerprint, one.starts_at) for one in incident.alerts}
     grouped = history.readable(settings, [topics.ALERTS_GROUPED])
     keys = {topics.ALERTS_GROUPED.name: incident.group}
     return [
@@ -163,8 +163,9 @@ async def _alerts(
     ]
 
 
-def _is_one_of(fact: Fact, group: str, wanted: set[tuple[str, datetime, AlertStatus]]) -> bool:
+def _is_one_of(fact: Fact, group: str, wanted: set[tuple[str, datetime]]) -> bool:
+    """Tell whether a fact is an alert of the incident, firing or resolved."""
     if not isinstance(fact, AlertGrouped) or fact.group != group:
         return False
     alert = fact.alert
-    return (alert.fingerprint, alert.starts_at, alert.status) in wanted
+    return (alert.fingerprint, alert.starts_at) in wanted

@@ -52,9 +52,13 @@ async def history(
         for name, topic in names.items()
         for number in _numbers(topic, (keys or {}).get(topic.name))
     ]
+    if not partitions:
+        return
     consumer = AIOKafkaConsumer(
         isolation_level="read_committed",
         enable_auto_commit=False,
+        # a seek_to_beginning would race with the reset to the default, which is the end
+        auto_offset_reset="earliest",
         max_partition_fetch_bytes=FETCH_BYTES,
         **login.aiokafka(settings),
     )
@@ -97,7 +101,6 @@ async def _to_the_end(
     names: Mapping[str, Topic],
 ) -> AsyncIterator[Received]:
     ends = await consumer.end_offsets(partitions)
-    await consumer.seek_to_beginning(*partitions)
     waiting, stalled = set(partitions), 0
     while waiting:
         batches = await consumer.getmany(*waiting, timeout_ms=POLL_MS)

@@ -15,7 +15,13 @@ from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, OffsetAndMetadata, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    KafkaError,
+    NotCoordinatorForGroupError,
+)
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from agents.contracts.audit import DeadLettered
 from agents.worker import AoiError
@@ -28,6 +34,11 @@ from streams.topics import BY_NAME, DEADLETTERS, MAX_RECORD_BYTES, Outsider, Use
 READ_SECONDS = 10.0
 METADATA_CHARS = 4096
 ONLY = 0
+NOT_YET = (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+)
 
 
 class ReplayRefused(AoiError):
@@ -170,15 +181,30 @@ async def _settled(settings: KafkaSettings) -> frozenset[int]:
     admin = AIOKafkaAdminClient(**login.aiokafka(settings))
     try:
         await admin.start()
-        known = await admin.list_consumer_group_offsets(_group(settings), partitions=[place])
+        kept = await _offsets(admin, _group(settings), place)
     except (KafkaError, OSError) as error:
         raise history.HistoryUnavailable(f"could not read what is settled: {error!r}") from error
     finally:
         await admin.close()
-    kept = known.get(place)
-    if kept is None or kept.offset < 0:
+    known = kept.get(place)
+    if known is None or known.offset < 0:
         return frozenset()
-    return frozenset(range(kept.offset)) | ranges.parse(kept.metadata)
+    return frozenset(range(known.offset)) | ranges.parse(known.metadata)
+
+
+@retry(  # a broker that has just started looks for its groups first
+    retry=retry_if_exception_type(NOT_YET),
+    stop=stop_after_delay(READ_SECONDS),
+    wait=wait_fixed(0.2),
+    reraise=True,
+)
+async def _offsets(
+    admin: AIOKafkaAdminClient, group: str, place: TopicPartition
+) -> dict[TopicPartition, OffsetAndMetadata]:
+    found: dict[TopicPartition, OffsetAndMetadata] = await admin.list_consumer_group_offsets(
+        group, partitions=[place]
+    )
+    return found
 
 
 async def _commit(settings: KafkaSettings, settled: Collection[int]) -> None:

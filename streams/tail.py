@@ -36,12 +36,12 @@ class Tail:
     ) -> None:
         self._settings = settings
         self._topics = {settings.topic(topic.name): topic for topic in topics}
-        self._from_start = from_start
         self._consumer = AIOKafkaConsumer(
             **login.aiokafka(settings),
             enable_auto_commit=False,
             isolation_level="read_committed",
-            auto_offset_reset="earliest",
+            # the first position of each partition; a seek beside it would race with it
+            auto_offset_reset="earliest" if from_start else "latest",
         )
 
     async def __aenter__(self) -> Self:
@@ -53,12 +53,8 @@ class Tail:
             for number in range(topic.partitions)
         ]
         self._consumer.assign(partitions)
-        if self._from_start:
-            await self._consumer.seek_to_beginning(*partitions)
-        else:
-            await self._consumer.seek_to_end(*partitions)
-            for partition in partitions:
-                await self._consumer.position(partition)
+        for partition in partitions:
+            await self._consumer.position(partition)
         return self
 
     async def __aexit__(

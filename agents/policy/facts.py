@@ -24,6 +24,7 @@ from agents.contracts.action import (
     SetImage,
 )
 from agents.policy.kinds import KINDS, RELEASES
+from agents.policy.manifest import read_object
 
 WHOLESALE = "wholesale"
 # parts whose loss takes along members that no patch names
@@ -90,6 +91,7 @@ def _facts_of_data(action: PatchResource | ApplyManifest) -> ActionFacts:
             strategy, text = action.strategy, action.patch
         case ApplyManifest():
             text = action.manifest
+            _check_same_object(action)
     data: JsonValue = json.loads(text)
     if strategy == "json":
         names, replicas = _of_operations(data)
@@ -102,6 +104,13 @@ def _facts_of_data(action: PatchResource | ApplyManifest) -> ActionFacts:
         touches=frozenset(names),
         replicas=replicas,
     )
+
+
+def _check_same_object(action: ApplyManifest) -> None:
+    """Refuse a manifest that is of another object than its action says."""
+    kind, namespace, name, _ = read_object(action.manifest, action.namespace)
+    if (kind, namespace, name) != (action.kind, action.namespace, action.name):
+        raise ValueError(f"expected a manifest of {action.kind}/{action.name}, got {kind}/{name}")
 
 
 def _members(data: JsonValue, strategy: str) -> Iterator[str]:

@@ -28,7 +28,7 @@ class _Loader(yaml.CSafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - PyYAML's own signature
         seen: set[str] = set()
         for key, _ in node.value:
-            if key.tag != _TAG + "str" or key.value in seen:
+            if key.tag != _TAG + "str" or key.value in seen or key.value == "<<":
                 raise _bad(f"expected each member once, named by a string, got {key.value!r}")
             seen.add(key.value)
         return super().construct_mapping(node, deep=deep)

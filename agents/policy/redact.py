@@ -205,7 +205,8 @@ _BLOCK = re.compile(
     r"(?P<head>(?:^|\n)[ ]*\"?(?:data|stringData)\"?: ?\{?)(?P<body>(?:\n[ ]+[^\n]*)*)"
 )
 _ENTRY = re.compile(
-    r"(?P<keep>\n[ ]+\"?[\w.-]{1,253}\"?: )\"?(?P<value>[^\n\"{}]{1,65536})\"?(?=[ },]{0,8}(?:\n|$))"
+    r"(?P<keep>\n[ ]+\"?[\w.-]{1,253}\"?: )\"?(?P<value>[^\n\"{}]{1,65536})\"?"
+    r"(?=[ },]{0,8}(?:\n|$))"
 )
 # the same in one line, as in the annotation that kubectl apply leaves
 _INLINE = re.compile(

@@ -6,6 +6,7 @@ reason that intake gave.
 
 import asyncio
 import sys
+from io import BytesIO
 from pathlib import Path
 from typing import Annotated
 
@@ -67,7 +68,7 @@ def send(
 async def _post(url: str, body: bytes, headers: dict[str, str], tries: int) -> tuple[int, str]:
     async with aiohttp.ClientSession() as session:
         for left in range(tries, 0, -1):
-            async with session.post(url, data=body, headers=headers) as answer:
+            async with session.post(url, data=BytesIO(body), headers=headers) as answer:
                 text = await answer.text()
                 if answer.status not in REPEATED or left == 1:
                     return answer.status, text

@@ -127,7 +127,7 @@ def _deployments(notes: Notes, match: re.Match[str], text: str) -> str:
 
 
 def _service(notes: Notes, match: re.Match[str], text: str) -> str:
-    name, facts = match["name"], sight.service_in(text)
+    name, facts = sight.name_in(text) or match["name"], sight.service_in(text)
     if facts is None:
         return _first_line(text)
     notes.services[name] = facts
@@ -138,7 +138,7 @@ def _service(notes: Notes, match: re.Match[str], text: str) -> str:
 
 
 def _template(notes: Notes, match: re.Match[str], text: str) -> str:
-    name, facts = match["name"], sight.template_in(text)
+    name, facts = sight.name_in(text) or match["name"], sight.template_in(text)
     if facts is None:
         return _first_line(text)
     notes.templates[name] = facts

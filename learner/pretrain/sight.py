@@ -128,6 +128,12 @@ class PodStory:
     probe: str | None
 
 
+def name_in(text: str) -> str | None:
+    """Return the name of what a `describe` describes."""
+    found = re.search(r"^Name:\s+(\S+)", text, re.MULTILINE)
+    return found[1] if found else None
+
+
 def pods_in(text: str) -> dict[str, PodRow]:
     """Return the worst pod of each service of a `get pods` table."""
     found: dict[str, PodRow] = {}

@@ -124,7 +124,7 @@ class Gateway:
             "intake_taken",
             format=source_format,
             accepted=len(found.grouped),
-            refused=[bad.code for bad in found.refused],
+            refused=[str(bad.code) for bad in found.refused],
         )
         return _told(found)
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -66,7 +67,7 @@ async def gateway(space: "Space") -> AsyncIterator[str]:
 async def post(url: str, source_format: str, content: bytes) -> tuple[int, Any]:
     async with (
         aiohttp.ClientSession() as session,
-        session.post(f"{url}/v1/alerts/{source_format}", data=content) as answer,
+        session.post(f"{url}/v1/alerts/{source_format}", data=BytesIO(content)) as answer,
     ):
         return answer.status, await answer.json()
 

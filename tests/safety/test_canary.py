@@ -98,7 +98,7 @@ kubectl exec deploy/frontend -- curl -v http://localhost:5000/hotels
 kubectl exec deploy/frontend -- curl -s http://geo.hotel-1.svc.cluster.local:8083/
 kubectl exec deploy/frontend -- wget -qO- -T 5 http://geo:8083/
 kubectl exec mongodb-geo-1 -- mongosh --quiet admin --eval 'db.getUsers()'
-kubectl exec mongodb-geo-1 -- mongo admin -u admin -p admin --eval 'db.getSiblingDB("geo-db").getUsers()'
+kubectl exec mongodb-1 -- mongo -u admin -p admin --eval 'db.getSiblingDB("geo-db").getUsers()'
 kubectl exec mongodb-geo-1 -- mongo --eval 'printjson(db.adminCommand({connectionStatus: 1}))'
 kubectl exec mongodb-geo-1 -- mongosh --eval 'show dbs'
 helm list
@@ -107,16 +107,17 @@ helm status social-network
 helm history social-network --max 5
 """.strip().splitlines()
 
-ASKED = """
+ASKED = (
+    """
 kubectl scale deployment geo --replicas=1
 kubectl scale --replicas=3 deployment/geo
 kubectl scale deploy/frontend --replicas 2
 kubectl scale sts mongodb --replicas=1 -n hotel-1
 kubectl patch svc geo -p '{"spec":{"ports":[{"port":8083,"targetPort":8083}]}}'
-kubectl patch svc geo --type='json' -p='[{"op":"replace","path":"/spec/ports/0/targetPort","value":9090}]'
+kubectl patch svc geo --type='json' -p='[{"op":"replace","path":"/spec/ports/0/port","value":90}]'
 kubectl patch svc geo --type merge --patch '{"spec":{"selector":{"app":"geo"}}}'
 kubectl patch svc geo -p "{\\"spec\\":{\\"selector\\":{\\"app\\":\\"geo\\"}}}"
-kubectl patch deploy geo --type=json -p '[{"op":"remove","path":"/spec/template/spec/nodeSelector"}]'
+kubectl patch deploy x --type=json -p '[{"op":"remove","path":"/spec/template/spec/nodeSelector"}]'
 kubectl patch deploy geo -p '{"spec":{"template":{"spec":{"nodeSelector":null}}}}'
 kubectl patch cm flagd-config --type merge -p '{"data":{"demo.flagd.json":"{}"}}'
 kubectl set image deployment/geo geo=deathstarbench/hotel-reservation:latest
@@ -133,19 +134,28 @@ kubectl cordon kind-worker
 kubectl uncordon node/kind-worker
 helm rollback social-network 1
 helm rollback social-network
-kubectl exec mongodb-geo-1 -- mongosh --eval 'db.getSiblingDB("geo-db").grantRolesToUser("admin", ["readWrite"])'
+kubectl exec mongodb-1 -- mongosh --eval 'db.getSiblingDB("g").grantRolesToUser("a", ["readWrite"])'
 kubectl exec mongodb-geo-1 -- mongo --eval 'db.getSiblingDB("geo-db").createUser({user: "admin", \
 pwd: _getEnv("MONGO_INITDB_ROOT_PASSWORD"), roles: [{role: "readWrite", db: "geo-db"}]})'
-""".strip().replace("\\\n", "").splitlines()
+""".strip()
+    .replace("\\\n", "")
+    .splitlines()
+)
 
 DOCUMENTS = [
-    "kubectl apply -f - <<'EOF'\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\ndata:\n"
-    "  script: |\n    echo $HOME\nEOF\n",
-    "kubectl apply -n hotel-1 -f - <<EOF\napiVersion: v1\nkind: Service\nmetadata:\n  name: geo\n"
-    "spec:\n  selector:\n    app: geo\n  ports:\n  - port: 8083\nEOF",
-    'kubectl create -f - <<"END"\n{"apiVersion": "v1", "kind": "PersistentVolumeClaim", '
-    '"metadata": {"name": "geo", "namespace": "hotel-1"}, "spec": {}}\nEND\n',
-    "kubectl patch deploy geo -p '{\n  \"spec\": {\n    \"replicas\": 1\n  }\n}'",
+    (
+        "kubectl apply -f - <<'EOF'\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\ndata:\n"
+        "  script: |\n    echo $HOME\nEOF\n"
+    ),
+    (
+        "kubectl apply -n hotel-1 -f - <<EOF\napiVersion: v1\nkind: Service\nmetadata:\n"
+        "  name: geo\nspec:\n  selector:\n    app: geo\n  ports:\n  - port: 8083\nEOF"
+    ),
+    (
+        'kubectl create -f - <<"END"\n{"apiVersion": "v1", "kind": "PersistentVolumeClaim", '
+        '"metadata": {"name": "geo", "namespace": "hotel-1"}, "spec": {}}\nEND\n'
+    ),
+    'kubectl patch deploy geo -p \'{\n  "spec": {\n    "replicas": 1\n  }\n}\'',
     "kubectl patch deploy geo -p '\nspec:\n  replicas: 1\n'",
 ]
 

@@ -193,7 +193,13 @@ DENIED: dict[str, list[str]] = {
         "helm plugin install x",
         "helm template r c",
     ],
-    "unknown_verb": ["kubectl sniff x", "kubectl ns", "kubectl krew", "helm secrets view", "kubectl"],
+    "unknown_verb": [
+        "kubectl sniff x",
+        "kubectl ns",
+        "kubectl krew",
+        "helm secrets view",
+        "kubectl",
+    ],
     "no_typed_action": [
         "kubectl drain n1",
         "kubectl drain n1 --ignore-daemonsets --delete-emptydir-data --force",
@@ -272,13 +278,14 @@ DENIED: dict[str, list[str]] = {
         "kubectl exec x -- mongosh mongodb://evil/x --eval 'db.getUsers()'",
         "kubectl exec x -- mongosh /x.js",
         "kubectl exec x -- mongosh --file /x.js --eval 'db.getUsers()'",
-        "kubectl exec x -- mongosh --eval 'db.getSiblingDB(\"a\").dropUser(\"b\"); db.c.drop()'",
+        'kubectl exec x -- mongosh --eval \'db.getSiblingDB("a").dropUser("b"); db.c.drop()\'',
     ],
     "secret_literal": [
-        'kubectl exec x -- mongosh --eval \'db.getSiblingDB("a").createUser({user: "b", '
-        'pwd: "hunter2", roles: [{role: "root", db: "admin"}]})\'',
-        "kubectl exec x -- mongosh -u a -p hunter2 --eval "
-        "'db.getSiblingDB(\"a\").dropUser(\"b\")'",
+        (
+            'kubectl exec x -- mongosh --eval \'db.getSiblingDB("a").createUser({user: "b", '
+            'pwd: "hunter2", roles: [{role: "root", db: "admin"}]})\''
+        ),
+        'kubectl exec x -- mongosh -u a -p hunter2 --eval \'db.getSiblingDB("a").dropUser("b")\'',
         "kubectl set env deploy/x DB_PASSWORD=hunter2",
         "kubectl set env deploy/x API_TOKEN=hunter2",
     ],
@@ -296,7 +303,7 @@ DENIED: dict[str, list[str]] = {
         "kubectl get pod A_B",
         "kubectl delete pod '*'",
         "kubectl get all/x",
-        "kubectl exec deploy/x -- mongosh --eval 'db.getSiblingDB(\"a\").dropUser(\"b\")'",
+        'kubectl exec deploy/x -- mongosh --eval \'db.getSiblingDB("a").dropUser("b")\'',
     ],
     "namespace_not_managed": [
         "kubectl get pods -n kube-system",
@@ -317,7 +324,10 @@ DENIED: dict[str, list[str]] = {
         "kubectl auth can-i list pods -n kube-system",
         "kubectl events -n kube-system",
     ],
-    "outside_the_incident": ["kubectl delete pod x -n hotel-2", "kubectl rollout undo deploy/x -n hotel-2"],
+    "outside_the_incident": [
+        "kubectl delete pod x -n hotel-2",
+        "kubectl rollout undo deploy/x -n hotel-2",
+    ],
     "kind_never_written": [
         "kubectl patch role x -p '{\"rules\":[]}'",
         "kubectl patch rolebinding x -p '{}'",
@@ -334,28 +344,34 @@ DENIED: dict[str, list[str]] = {
         "kubectl delete crd x",
         "kubectl patch quota x -p '{}'",
         "kubectl apply -f - <<'EOF'\napiVersion: v1\nkind: Secret\nmetadata: {name: x}\nEOF",
-        "kubectl create -f - <<'EOF'\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\n"
-        "metadata: {name: x}\nEOF",
-        "kubectl apply -f - <<'EOF'\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: x}\nEOF",
+        (
+            "kubectl create -f - <<'EOF'\napiVersion: rbac.authorization.k8s.io/v1\n"
+            "kind: ClusterRole\nmetadata: {name: x}\nEOF"
+        ),
+        "kubectl apply -f - <<'EOF'\napiVersion: v1\nkind: Namespace\nmetadata: {name: x}\nEOF",
     ],
     "cluster_object": [
         "kubectl patch node n1 -p '{\"spec\":{}}'",
         "kubectl label node n1 a=b",
         "kubectl delete node n1",
-        "kubectl patch pv x -p '{\"spec\":{\"capacity\":{}}}'",
+        'kubectl patch pv x -p \'{"spec":{"capacity":{}}}\'',
     ],
     "data_deleted": ["kubectl delete pvc x", "kubectl delete sts x"],
     "protected_to_zero": [
         "kubectl scale deploy frontend --replicas=0",
         "kubectl scale deployment.apps/frontend --replicas 0",
-        "kubectl patch deploy frontend -p '{\"spec\":{\"replicas\":0}}'",
-        "kubectl patch deploy frontend -p '{\"spec\":{\"replicas\":null}}'",
+        'kubectl patch deploy frontend -p \'{"spec":{"replicas":0}}\'',
+        'kubectl patch deploy frontend -p \'{"spec":{"replicas":null}}\'',
         "kubectl patch deploy frontend --type=merge -p 'spec: {replicas: 0}'",
-        'kubectl patch deploy frontend --type=json -p \'[{"op":"replace","path":"/spec/replicas",'
-        '"value":0}]\'',
-        'kubectl patch deploy frontend --type=json -p \'[{"op":"remove","path":"/spec/replicas"}]\'',
-        "kubectl apply -f - <<'EOF'\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n"
-        "  name: frontend\nspec:\n  replicas: 0\nEOF",
+        (
+            'kubectl patch deploy frontend --type=json -p \'[{"op":"replace",'
+            '"path":"/spec/replicas","value":0}]\''
+        ),
+        "kubectl patch deploy frontend --type=json -p '[{op: remove, path: /spec/replicas}]'",
+        (
+            "kubectl apply -f - <<'EOF'\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n"
+            "  name: frontend\nspec:\n  replicas: 0\nEOF"
+        ),
     ],
     "protected_deleted": ["kubectl delete deploy frontend"],
     "bad_manifest": [
@@ -369,7 +385,7 @@ DENIED: dict[str, list[str]] = {
         "kubectl patch deploy x -p 'a: [1'",
         "kubectl patch deploy x -p '[]'",
         "kubectl patch deploy x --type=json -p '{}'",
-        "kubectl patch deploy x -p '{\"spec\":{},\"spec\":{\"replicas\":0}}'",
+        'kubectl patch deploy x -p \'{"spec":{},"spec":{"replicas":0}}\'',
         "kubectl patch deploy x -p '{\"spec\":NaN}'",
         "kubectl patch deploy x -p '{\"spec\":1e999}'",
     ],
@@ -440,8 +456,10 @@ def test_finalizers_and_whole_parts_are_denied_on_any_kind(patch: str, kind: str
         '{"op":"add","path":"/spec/template/spec/volumes/-","value":{"hostPath":{"path":"/"}}}',
         '{"op":"move","from":"/spec/template/spec/securityContext","path":"/spec/x"}',
         '{"op":"copy","from":"/metadata/ownerReferences","path":"/spec/x"}',
-        '{"op":"add","path":"/spec/template/spec/containers/0/securityContext/privileged",'
-        '"value":true}',
+        (
+            '{"op":"add","path":"/spec/template/spec/containers/0/securityContext/privileged",'
+            '"value":true}'
+        ),
     ],
 )
 def test_a_json_pointer_reaches_no_member_that_is_never_written(operation: str) -> None:
@@ -468,7 +486,7 @@ def test_a_manifest_is_read_as_closely_as_a_patch(member: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "kubectl patch deploy x -p '{\"metadata\":{\"annotations\":{\"note\":\"--dry-run=server\"}}}'",
+        'kubectl patch deploy x -p \'{"metadata":{"annotations":{"note":"--dry-run=server"}}}\'',
         "kubectl annotate deploy x 'note=kubectl delete ns x --as=admin'",
         "kubectl set env deploy/x 'NOTE=--dry-run=client'",
     ],

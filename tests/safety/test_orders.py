@@ -78,10 +78,10 @@ def order(*decisions: ActionDecided, action: Action = SCALE, **changes: object) 
     return ActionApproved.model_validate(fields | changes)
 
 
-def check(checked: ActionApproved, *, keys: Keyring | None = None, **changes: object) -> str:
+def check(
+    checked: ActionApproved, keys: Keyring | None = None, now: datetime = NOW, /, **changes: object
+) -> str:
     """Return the code with which an order is rejected, or `accepted`."""
-    now = changes.pop("now", NOW)
-    assert isinstance(now, datetime)
     try:
         check_order(
             checked,
@@ -161,7 +161,7 @@ def test_every_signed_field_is_covered_by_the_signature(field: str) -> None:
         value = NOW + timedelta(minutes=1)
     changed = good.payload.model_copy(update={field: value})
     forged = good.model_copy(update={"payload": changed})
-    assert check(order(forged), now=NOW + timedelta(minutes=2)) == "bad_signature"
+    assert check(order(forged), None, NOW + timedelta(minutes=2)) == "bad_signature"
 
 
 def test_the_proposer_is_never_the_approver() -> None:
@@ -183,11 +183,11 @@ def test_the_proposer_is_never_the_approver() -> None:
 )
 def test_a_key_that_does_not_serve_is_no_key(changes: dict[str, object]) -> None:
     keys = keyring(entry(ANNA, "anna", Purpose.APPROVE, **changes))
-    assert check(order(), keys=keys) == "unknown_key"
+    assert check(order(), keys) == "unknown_key"
 
 
 def test_an_empty_keyring_accepts_nothing() -> None:
-    assert check(order(), keys=Keyring(())) == "unknown_key"
+    assert check(order(), Keyring(())) == "unknown_key"
 
 
 def gated(action: Action = RESTART) -> ActionApproved:

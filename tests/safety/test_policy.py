@@ -127,6 +127,21 @@ def test_an_act_on_a_namespaced_object_without_a_namespace_denies(
         ),
         PatchResource(kind="Role", namespace="hotel-1", name="x", strategy="merge", patch="{}"),
         ApplyManifest(mode="apply", kind="foos", namespace="hotel-1", name="x", manifest="{}"),
+        ApplyManifest(
+            mode="apply",
+            kind="configmaps",
+            namespace="hotel-1",
+            name="x",
+            manifest='{"apiVersion":"v1","kind":"Secret","metadata":{"name":"x"}}',
+        ),
+        ApplyManifest(
+            mode="apply",
+            kind="configmaps",
+            namespace="hotel-1",
+            name="x",
+            manifest='{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x",'
+            '"namespace":"kube-system"}}',
+        ),
     ],
 )
 def test_an_act_that_cannot_be_read_denies(action: PatchResource | ApplyManifest) -> None:
@@ -161,8 +176,10 @@ def test_the_version_names_every_byte_of_the_folder(rules: Path) -> None:
         ("never.cedar", '@id("a") @message("b") forbid (principal, action, resource) when { x };'),
         (
             "never.cedar",
-            '@id("a") @message("b") forbid (principal, action, resource) '
-            "when { context.unheard_of };",
+            (
+                '@id("a") @message("b") forbid (principal, action, resource) '
+                "when { context.unheard_of };"
+            ),
         ),
         (
             "ask.cedar",

@@ -1,5 +1,6 @@
-"""Properties over generated lines, actions and texts: nothing crashes, nothing slips, time is linear."""
+"""Properties over generated lines, actions and texts: no crash, no slip, linear time."""
 
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
+from agents.approval.canonical import canonical_json
 from agents.contracts.action import (
     Action,
     ApplyManifest,
@@ -46,7 +48,9 @@ QUICK = settings(
 names = st.from_regex(r"[a-z]([-a-z0-9]{0,12}[a-z0-9])?", fullmatch=True)
 words = st.one_of(
     st.sampled_from(sorted({word for key in VERBS for word in key.split()})),
-    st.sampled_from(["pods", "svc", "deploy/geo", "-n", "-A", "-o", "yaml", "--", "-l", "a=b", "-"]),
+    st.sampled_from(
+        ["pods", "svc", "deploy/geo", "-n", "-A", "-o", "yaml", "--", "-l", "a=b", "-"]
+    ),
     st.sampled_from(["'", '"', "<<EOF", "$(", "`", ";", "|", "\\", "{a,b}", "\n", "#", "EOF"]),
     names,
     st.text(max_size=8),
@@ -107,8 +111,8 @@ def test_a_quoted_word_is_one_word_and_itself(texts: list[str]) -> None:
     try:
         read = [word.text for word in split(line).words]
     except Refusal as refusal:
-        assert refusal.code in {"control_character", "too_long"}
-        return
+        # blanks that cannot be seen are refused even inside quotes
+        read = ["kubectl", *texts] if refusal.code == "control_character" else []
     assert read == ["kubectl", *texts]
 
 
@@ -139,7 +143,10 @@ actions: st.SearchStrategy[Action] = st.one_of(
     ),
     st.builds(ScaleWorkload, workload=workloads, replicas=st.integers(0, 1000)),
     st.builds(
-        SetImage, workload=workloads, container=names, image=st.sampled_from(["a", "r:5/x@sha256:0"])
+        SetImage,
+        workload=workloads,
+        container=names,
+        image=st.sampled_from(["a", "r:5/x@sha256:0"]),
     ),
     st.builds(
         SetEnv,
@@ -160,7 +167,7 @@ actions: st.SearchStrategy[Action] = st.one_of(
         namespace=names,
         name=names,
         strategy=st.sampled_from(["strategic", "merge"]),
-        patch=values.map(lambda text: '{"data":{"a":"%s"}}' % text.replace("\\", "").replace('"', "")),
+        patch=values.map(lambda text: canonical_json({"data": {"a": text}})),
     ),
     st.builds(
         ApplyManifest,
@@ -169,9 +176,14 @@ actions: st.SearchStrategy[Action] = st.one_of(
         namespace=st.just("hotel-1"),
         name=st.just("x"),
         manifest=values.map(
-            lambda text: '{"apiVersion":"v1","data":{"a":"%s"},"kind":"ConfigMap",'
-            '"metadata":{"name":"x","namespace":"hotel-1"}}'
-            % text.replace("\\", "").replace('"', "")
+            lambda text: canonical_json(
+                {
+                    "apiVersion": "v1",
+                    "kind": "ConfigMap",
+                    "metadata": {"name": "x", "namespace": "hotel-1"},
+                    "data": {"a": text},
+                }
+            )
         ),
     ),
     st.builds(DeletePod, namespace=names, name=names, force=st.booleans()),
@@ -268,10 +280,8 @@ def seconds(work: Callable[[str], object], text: str) -> float:
     times = []
     for _ in range(3):
         start = time.perf_counter()
-        try:
+        with contextlib.suppress(Refusal):
             work(text)
-        except Refusal:
-            pass
         times.append(time.perf_counter() - start)
     return min(times)
 
@@ -288,4 +298,4 @@ def test_time_is_bounded_by_the_length_of_the_text(piece: str, prefix: str) -> N
 
     assert seconds(parse, line(4_000)) < 0.05
     assert seconds(parse, line(60_000)) < 0.5
-    assert seconds(lambda text: redact(text), line(60_000)) < 0.5
+    assert seconds(redact, line(60_000)) < 0.5

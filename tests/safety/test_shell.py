@@ -192,7 +192,7 @@ def test_a_keyword_of_the_shell_never_starts_a_command(keyword: str) -> None:
 
 
 def test_an_argument_keeps_every_character_that_quotes_protect() -> None:
-    line = split("kubectl 'a|b;c&d$e`f' \"x>y<z*\" 'it'\"'\"'s' \"\\\"q\\\"\"")
+    line = split('kubectl \'a|b;c&d$e`f\' "x>y<z*" \'it\'"\'"\'s\' "\\"q\\""')
     assert [word.text for word in line.words] == [
         "kubectl",
         "a|b;c&d$e`f",

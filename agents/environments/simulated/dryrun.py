@@ -67,7 +67,7 @@ def preview(cluster: Cluster, action: Action) -> Preview:
     return Preview(
         diff="".join(diffs),
         touched=touched or _unchanged(cluster, action),
-        rollback=_rollback(cluster, action, changes),
+        rollback=_rollback(action, changes),
         pods_affected=affected,
     )
 
@@ -107,7 +107,7 @@ def _diff(key: Key, before: Manifest | None, after: Manifest | None) -> str:
 
 
 def _rollback(  # noqa: PLR0911 - one return an action
-    cluster: Cluster, action: Action, changes: list[tuple[Manifest | None, Manifest | None]]
+    action: Action, changes: list[tuple[Manifest | None, Manifest | None]]
 ) -> Action | None:
     """Return the action that leads back to the present state, or None."""
     if isinstance(action, ScaleWorkload):
@@ -144,7 +144,9 @@ def _patched_back(before: Manifest, after: Manifest) -> Action | None:
     kind = BY_NAME[before["kind"]].plural
     if kind == "deployments" and before["spec"]["template"] != after["spec"]["template"]:
         workload = Workload(
-            kind="deployments", namespace=before["metadata"]["namespace"], name=before["metadata"]["name"]
+            kind="deployments",
+            namespace=before["metadata"]["namespace"],
+            name=before["metadata"]["name"],
         )
         return _go_back(workload, [(before, after)])
     undo = inverse(_own(before), _own(after))

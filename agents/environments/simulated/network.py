@@ -17,8 +17,9 @@ from agents.environments.simulated.objects.selectors import matches_selector
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from agents.environments.simulated.applications.graph import Program
     from agents.environments.simulated.cluster import Cluster
-    from agents.environments.simulated.controllers.process import PodRun
+    from agents.environments.simulated.controllers.process import Life, PodRun
     from agents.environments.simulated.objects.kinds import Manifest
 
 
@@ -150,9 +151,11 @@ def obstacle_at(
     life = target.life
     if life is None or life.program is None or target.listens(cluster.now) != port:
         return Obstacle.REFUSED
-    if call is None:
-        return None
-    program = life.program
+    return _greeting(source, life, life.program, call) if call else None
+
+
+def _greeting(source: PodRun | None, life: Life, program: Program, call: Call) -> Obstacle | None:
+    """Return why a process that listens does not serve this caller, or None."""
     tls = TLS_ARGUMENTS.get(program.protocol)
     if tls and tls[1] in life.arguments:
         return Obstacle.TLS

@@ -151,7 +151,8 @@ class _Survey:
         if not behind:
             return failed(Obstacle.REFUSED, ip)
         reached: list[tuple[PodRun, float]] = []
-        bad, latency, first = 0.0, 0.0, None
+        bad, latency = 0.0, 0.0
+        first: tuple[Obstacle, Failure | None] | None = None
         for run, port in behind:
             obstacle = obstacle_at(self.cluster, source, run, port, call)
             if obstacle is not None:

@@ -63,7 +63,9 @@ def _state(run: PodRun) -> Manifest:
     if run.stage is Stage.PULL_BACKOFF:
         image = run.pod["spec"]["containers"][0]["image"]
         waiting["message"] = f'Back-off pulling image "{image}": ErrImagePull: {run.problem}'
-    elif (run.stage is Stage.PULLING and run.attempts > 1) or (run.problem and run.stage in (Stage.CONFIG_ERROR, Stage.CRASH_BACKOFF)):
+    elif (run.stage is Stage.PULLING and run.attempts > 1) or (
+        run.problem and run.stage in (Stage.CONFIG_ERROR, Stage.CRASH_BACKOFF)
+    ):
         waiting["message"] = run.problem
     return {"waiting": waiting}
 

@@ -40,6 +40,17 @@ def patch_container(name: str, container: str, fields: object) -> str:
     return f"kubectl patch deployment {name} -p '{orjson.dumps(body).decode()}'"
 
 
+def patch_replicas(name: str, count: int) -> str:
+    """Return the line that sets a deployment's replicas by a patch."""
+    body = {"spec": {"replicas": count}}
+    return f"kubectl patch deployment {name} -p '{orjson.dumps(body).decode()}'"
+
+
+def set_image(name: str, container: str, image: str) -> str:
+    """Return the line that sets a container's image."""
+    return f"kubectl set image deployment/{name} {container}={image}"
+
+
 def _tagged(application: Application, component: Component) -> bool:
     own = component.image.rsplit(":", 1)[0]
     benchmark = application.name == "hotel" and component.name == "geo"
@@ -83,7 +94,7 @@ def _wrong_image(cluster: Cluster, component: Component, rng: Random) -> Injecti
         ),
         repairs=(
             undo(component.name),
-            f"kubectl set image deployment/{component.name} {component.container}={component.image}",
+            set_image(component.name, component.container, component.image),
         ),
     )
 
@@ -223,8 +234,7 @@ def _zero(cluster: Cluster, component: Component, _rng: Random) -> Injection:
         ),
         repairs=(
             f"kubectl scale deployment/{component.name} --replicas={component.replicas}",
-            f"kubectl patch deployment {component.name} "
-            f'-p \'{{"spec":{{"replicas":{component.replicas}}}}}\'',
+            patch_replicas(component.name, component.replicas),
         ),
     )
 

@@ -33,6 +33,12 @@ def _create(manifest: Manifest) -> str:
     return f"kubectl apply -f - <<'EOF'\n{orjson.dumps(manifest).decode()}\nEOF"
 
 
+def _set_cpu(name: str, requests: str, limits: str) -> str:
+    return (
+        f"kubectl set resources deployment/{name} --requests=cpu={requests} --limits=cpu={limits}"
+    )
+
+
 def _keyed(application: Application, component: Component) -> bool:
     return replaceable(application, component) and any(v.config_map for v in component.variables)
 
@@ -113,8 +119,7 @@ def _greedy(cluster: Cluster, component: Component, rng: Random) -> Injection:
         ),
         repairs=(
             undo(component.name),
-            f"kubectl set resources deployment/{component.name} "
-            f"--requests=cpu={requests} --limits=cpu={limits}",
+            _set_cpu(component.name, requests, limits),
         ),
     )
 

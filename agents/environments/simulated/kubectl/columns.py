@@ -158,8 +158,7 @@ def _node_wide(item: Manifest, _now: float) -> list[str]:
 
 
 def _event_seen(item: Manifest, now: float) -> str:
-    last = age(now - seconds_of(item["lastTimestamp"]))
-    return last
+    return age(now - seconds_of(item["lastTimestamp"]))
 
 
 def event_object(item: Manifest) -> str:

@@ -67,7 +67,7 @@ def describe(cluster: Cluster, command: Command) -> str:
     if errors:
         raise CommandFailed(text + "\n".join(error.text for error in errors))
     if not parts:
-        return f"No resources found in {namespace_of(cluster, command)} namespace.\n"
+        return f"No resources found in {namespace_of(command)} namespace.\n"
     return text
 
 

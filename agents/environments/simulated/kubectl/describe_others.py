@@ -55,7 +55,7 @@ def _endpoints(cluster: Cluster, listed: Manifest | None, port: Manifest) -> str
     for subset in (listed or {}).get("subsets") or ():
         for address in subset.get("addresses", ()):
             pod = cluster.store.get("pods", cluster.namespace, address["targetRef"]["name"])
-            number = target_port(pod, port.get("targetPort", port["port"])) if pod else None
+            number = target_port(pod, port["targetPort"]) if pod else None
             if number is not None:
                 found.append(f"{address['ip']}:{number}")
     return ",".join(found[:3]) + (f" + {len(found) - 3} more..." if len(found) > 3 else "")  # noqa: PLR2004

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from agents.environments.simulated.clock import rfc1123, seconds_of
 from agents.environments.simulated.objects.kinds import Manifest
 
+_CLAIM_TYPE = (
+    "    Type:       PersistentVolumeClaim (a reference to a PersistentVolumeClaim in the same "
+    "namespace)"
+)
 _HIDDEN = ("kubectl.kubernetes.io/last-applied-configuration",)
 
 
@@ -156,8 +160,7 @@ def volume_lines(spec: Manifest) -> list[str]:
         claim = volume.get("persistentVolumeClaim")
         if claim:
             lines += [
-                "    Type:       PersistentVolumeClaim (a reference to a "
-                "PersistentVolumeClaim in the same namespace)",
+                _CLAIM_TYPE,
                 f"    ClaimName:  {claim['claimName']}",
                 "    ReadOnly:   false",
             ]

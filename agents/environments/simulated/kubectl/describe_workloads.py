@@ -13,7 +13,6 @@ from agents.environments.simulated.kubectl.describe_parts import (
     volume_lines,
 )
 from agents.environments.simulated.kubectl.tables import aligned
-from agents.environments.simulated.objects.manifest import TEMPLATE_HASH
 from agents.environments.simulated.objects.selectors import selector_text
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 _POD, _DEPLOYMENT, _SET = 18, 24, 16
 
 
-def describe_pod(cluster: Cluster, pod: Manifest) -> list[str]:
+def describe_pod(_cluster: Cluster, pod: Manifest) -> list[str]:
     """Return the description of a pod without its events."""
     metadata, spec, status = pod["metadata"], pod["spec"], pod["status"]
     node = spec.get("nodeName")
@@ -113,8 +112,7 @@ def describe_deployment(cluster: Cluster, item: Manifest) -> list[str]:
     conditions += [(c["type"], c["status"], c["reason"]) for c in status.get("conditions", ())]
     lines += ["Conditions:", *aligned(conditions, indent="  ")]
     sets = replica_sets(cluster, item)
-    old = [entry for entry in sets[:-1] if entry["spec"]["replicas"] or True]
-    lines.append(field("OldReplicaSets", ", ".join(map(_created, old)) or "<none>", 17))
+    lines.append(field("OldReplicaSets", ", ".join(map(_created, sets[:-1])) or "<none>", 17))
     lines.append(field("NewReplicaSet", _created(sets[-1]) if sets else "<none>", 17))
     return lines
 
@@ -124,7 +122,7 @@ def _created(replica_set: Manifest) -> str:
     return f"{replica_set['metadata']['name']} ({counts} replicas created)"
 
 
-def describe_replica_set(cluster: Cluster, item: Manifest) -> list[str]:
+def describe_replica_set(_cluster: Cluster, item: Manifest) -> list[str]:
     """Return the description of a replica set without its events."""
     metadata, spec, status = item["metadata"], item["spec"], item["status"]
     current, wanted = status.get("replicas", 0), spec["replicas"]
@@ -151,10 +149,4 @@ def describe_replica_set(cluster: Cluster, item: Manifest) -> list[str]:
 
 def template_lines(template: Manifest) -> list[str]:
     """Return a pod template as `rollout history --revision` shows it."""
-    hidden = {
-        key: value
-        for key, value in (template["metadata"].get("labels") or {}).items()
-        if key != "" or TEMPLATE_HASH not in key
-    }
-    body = {**template, "metadata": {**template["metadata"], "labels": hidden}}
-    return _template(body)
+    return _template(template)

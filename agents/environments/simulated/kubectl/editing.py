@@ -19,9 +19,16 @@ if TYPE_CHECKING:
     from agents.contracts.command import Command
     from agents.environments.simulated.cluster import Cluster
 
-_FIXED = ("name", "namespace", "uid", "creationTimestamp", "generation", "ownerReferences")
+_FIXED = (
+    "name",
+    "namespace",
+    "uid",
+    "creationTimestamp",
+    "generation",
+    "ownerReferences",
+    "resourceVersion",
+)
 _READ_ONLY = (
-    "replicasets",
     "endpoints",
     "events",
     "persistentvolumes",
@@ -32,21 +39,11 @@ _READ_ONLY = (
 
 def save(cluster: Cluster, kind: str, item: Manifest, *, new: bool = False) -> bool:
     """Store an object; returns whether it changed. Raises `CommandFailed` when refused."""
-    metadata = item["metadata"]
-    name = metadata["name"]
-    before = None if new else cluster.store.get(kind, metadata.get("namespace", ""), name)
-    if not new and before is None:
-        raise CommandFailed(
-            f"Error from server (BadRequest): the name of the object ({name}) does not match the "
-            "name on the URL"
-        )
-    if before is not None:
-        item = {**item, "metadata": dict(metadata)}
-        for field in _FIXED:
-            item["metadata"].pop(field, None)
-            if field in before["metadata"]:
-                item["metadata"][field] = before["metadata"][field]
-        item["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"]
+    name = item["metadata"]["name"]
+    before = None
+    if not new:
+        before = cluster.store.get(kind, item["metadata"].get("namespace", ""), name)
+        item = _kept(item, before)
     try:
         admitted = admit(kind, item, before)
     except Rejected as error:
@@ -60,17 +57,32 @@ def save(cluster: Cluster, kind: str, item: Manifest, *, new: bool = False) -> b
         return False
     if kind == "pods":
         _save_pod(cluster, before, admitted)
-    elif kind in _READ_ONLY and _beyond_metadata(before, admitted) and kind != "replicasets":
+    elif not _beyond_metadata(before, admitted):
+        before["metadata"] = admitted["metadata"]
+        cluster.store.touch(kind, before)
+    elif kind in _READ_ONLY or (kind == "replicasets" and not _only_scaled(before, admitted)):
         raise CommandFailed(
             f'Error from server (Forbidden): {qualified(kind)} "{name}" is forbidden: '
             f'User "writer" cannot patch resource "{kind}"'
         )
-    elif _beyond_metadata(before, admitted):
-        cluster.store.replace(kind, admitted)
     else:
-        before["metadata"] = admitted["metadata"]
-        cluster.store.touch(kind, before)
+        cluster.store.replace(kind, admitted)
     return True
+
+
+def _kept(item: Manifest, before: Manifest | None) -> Manifest:
+    """Return the object with the metadata that no writer changes."""
+    if before is None:
+        raise CommandFailed("Error from server (BadRequest): the object to change does not exist")
+    metadata = {key: value for key, value in item["metadata"].items() if key not in _FIXED}
+    fixed = {key: value for key, value in before["metadata"].items() if key in _FIXED}
+    return {**item, "metadata": {**metadata, **fixed}}
+
+
+def _only_scaled(before: Manifest, after: Manifest) -> bool:
+    same = {**before["spec"], "replicas": 0} == {**after["spec"], "replicas": 0}
+    replicas = after["spec"].get("replicas")
+    return same and isinstance(replicas, int) and not isinstance(replicas, bool) and replicas >= 0
 
 
 def _beyond_metadata(before: Manifest, after: Manifest) -> bool:

@@ -28,7 +28,7 @@ def _seen(event: Manifest, now: float) -> str:
 
 def events(cluster: Cluster, command: Command) -> str:
     """Return the output of `kubectl events`, oldest last-seen first."""
-    namespace = None if command.all_namespaces else namespace_of(cluster, command)
+    namespace = None if command.all_namespaces else namespace_of(command)
     found = living(cluster.store, cluster.now, namespace)
     about = command.flag("for")
     if about:
@@ -47,7 +47,7 @@ def events(cluster: Cluster, command: Command) -> str:
         return rendered(found, command.flag("output") or "", single=False)
     if not found:
         where = "" if namespace is None else f" in {namespace} namespace."
-        return f"No {'events' if about else 'events'} found{where or '.'}\n"
+        return f"No events found{where or '.'}\n"
     header = ["LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"]
     rows = [] if command.flag("no-headers") == "true" else [header]
     for item in found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agents.environments.simulated.kubectl.columns import COLUMNS, PLAIN
-from agents.environments.simulated.kubectl.errors import CommandFailed, not_found
+from agents.environments.simulated.kubectl.errors import CommandFailed
 from agents.environments.simulated.kubectl.output import qualified_name, rendered
 from agents.environments.simulated.kubectl.selecting import (
     find,
@@ -63,7 +63,7 @@ def _shown(
             return ""
         return warning + rendered(sort(items, path), output, single=single)
     if not items:
-        return "" if named else warning + _nothing(cluster, command, groups)
+        return "" if named else warning + _nothing(command, groups)
     several = len(groups) > 1
     tables = [
         _table(cluster, command, kind, sort(group, path), prefixed=several)
@@ -73,11 +73,11 @@ def _shown(
     return warning + "\n".join(tables)
 
 
-def _nothing(cluster: Cluster, command: Command, groups: list[tuple[str, list[Manifest]]]) -> str:
+def _nothing(command: Command, groups: list[tuple[str, list[Manifest]]]) -> str:
     cluster_wide = all(kind in KINDS and not KINDS[kind].namespaced for kind, _ in groups)
     if command.all_namespaces or cluster_wide:
         return "No resources found\n"
-    return f"No resources found in {namespace_of(cluster, command)} namespace.\n"
+    return f"No resources found in {namespace_of(command)} namespace.\n"
 
 
 def _table(
@@ -104,8 +104,3 @@ def _table(
             cells.append(selector_text(labels) or "<none>")
         rows.append([item["metadata"].get("namespace", "")] * everywhere + cells)
     return table(rows)
-
-
-def missing(kind: str, name: str) -> CommandFailed:
-    """Return the failure of a name that does not exist."""
-    return not_found(kind, name)

@@ -115,7 +115,8 @@ def cluster_info(_cluster: Cluster, _command: Command) -> str:
     base = "https://127.0.0.1:6443"
     return (
         f"Kubernetes control plane is running at {base}\n"
-        f"CoreDNS is running at {base}/api/v1/namespaces/kube-system/services/kube-dns:dns/proxy\n\n"
+        f"CoreDNS is running at {base}/api/v1/namespaces/kube-system/services/"
+        "kube-dns:dns/proxy\n\n"
         "To further debug and diagnose cluster problems, use 'kubectl cluster-info dump'.\n"
     )
 

@@ -15,9 +15,9 @@ from agents.environments.simulated.kubectl.logs import pods_behind
 from agents.environments.simulated.network import (
     Address,
     Obstacle,
-    admitted,
     backends,
     find_service,
+    obstacle_at,
     parse_address,
 )
 
@@ -41,9 +41,12 @@ def run(cluster: Cluster, command: Command) -> str:
             "error: Internal error occurred: unable to upgrade connection: container not found "
             f'("{name}")'
         )
-    program, arguments = command.inner[0], command.inner[1:]
+    return _program(cluster, source, command.inner[0], command.inner[1:])
+
+
+def _program(cluster: Cluster, source: PodRun, program: str, arguments: tuple[str, ...]) -> str:
     if program in ("env", "printenv"):
-        return _env(cluster, source, arguments)
+        return _env(source, arguments)
     if program == "nslookup":
         return _nslookup(cluster, arguments[0])
     if program in ("curl", "wget"):
@@ -56,7 +59,7 @@ def run(cluster: Cluster, command: Command) -> str:
     )
 
 
-def _env(cluster: Cluster, source: PodRun, names: tuple[str, ...]) -> str:
+def _env(source: PodRun, names: tuple[str, ...]) -> str:
     life = source.life
     values = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/bin:/bin"}
     values["HOSTNAME"] = source.pod["metadata"]["name"]
@@ -121,16 +124,15 @@ def _obstacle(cluster: Cluster, source: PodRun, address: Address) -> Obstacle | 
     if service is None:
         return Obstacle.NO_HOST
     by_address = {run.address: run for run in cluster.runs.values() if run.address}
-    for target, port in backends(cluster, service, address.port, by_address):
-        if not admitted(cluster, source, target, port):
-            return Obstacle.TIMEOUT
-        if target.listens(cluster.now) != port:
-            return Obstacle.REFUSED
-        life = target.life
-        if life is None or life.program is None or life.program.protocol is not Protocol.HTTP:
-            return Obstacle.FOREIGN
-        return None
-    return Obstacle.REFUSED
+    behind = backends(cluster, service, address.port, by_address)
+    if not behind:
+        return Obstacle.REFUSED
+    target, port = behind[0]
+    obstacle = obstacle_at(cluster, source, target, port, None)
+    program = target.life.program if target.life else None
+    if obstacle is None and program is not None and program.protocol is not Protocol.HTTP:
+        return Obstacle.FOREIGN
+    return obstacle
 
 
 def _complaint(program: str, obstacle: Obstacle, address: Address) -> str:

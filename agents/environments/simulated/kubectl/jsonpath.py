@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 _TOKEN = re.compile(
-    r"\.\.?(?P<field>(?:[A-Za-z0-9_$-]|\\.)+)|\.(?P<star>\*)"
+    r"\.\.?(?P<field>(?:[A-Za-z0-9_$/-]|\\.)+)|\.(?P<star>\*)"
     r"|\[(?P<quoted>'[^']*'|\"[^\"]*\")\]|\[(?P<all>\*)\]|\[(?P<index>-?\d+)\]"
     r"|\[(?P<slice>-?\d*:-?\d*)\]|\[\?\((?P<filter>[^)]*)\)\]"
 )

@@ -87,7 +87,8 @@ def _custom(items: list[Manifest], argument: str) -> str:
         header, colon, path = column.partition(":")
         if not colon:
             raise CommandFailed(
-                f"error: unexpected custom-columns spec: {column}, expected <header>:<json-path-expr>"
+                f"error: unexpected custom-columns spec: {column}, "
+                "expected <header>:<json-path-expr>"
             )
         columns.append((header, path.strip("{}") if path.startswith("{") else path))
     rows = [[header for header, _ in columns]]

@@ -39,7 +39,7 @@ _FIELDS = {
 _COMMON = ("metadata.name", "metadata.namespace")
 
 
-def namespace_of(cluster: Cluster, command: Command) -> str:
+def namespace_of(command: Command) -> str:
     """Return the namespace that a command works in (`default` when it names none)."""
     return command.namespace or "default"
 
@@ -59,7 +59,7 @@ def find(cluster: Cluster, command: Command, kind: str, name: str) -> Manifest:
     """Return the named object or fail as the API server does."""
     found = None
     if kind in KINDS:
-        namespace = namespace_of(cluster, command) if KINDS[kind].namespaced else ""
+        namespace = namespace_of(command) if KINDS[kind].namespaced else ""
         found = cluster.store.get(kind, namespace, name)
     if found is None:
         raise not_found(kind, name)
@@ -72,7 +72,7 @@ def listed(cluster: Cluster, command: Command, kind: str) -> list[Manifest]:
         return []
     namespace = None
     if KINDS[kind].namespaced and not command.all_namespaces:
-        namespace = namespace_of(cluster, command)
+        namespace = namespace_of(command)
     items = (
         living(cluster.store, cluster.now, namespace)
         if kind == "events"

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from agents.contracts.command import Command
     from agents.environments.simulated.cluster import Cluster
 
+_INVALID = "The request is invalid: the server rejected our request due to an error in our request"
 _CREATABLE = (
     "configmaps",
     "secrets",
@@ -158,31 +159,39 @@ def set_selector(cluster: Cluster, command: Command) -> str:
     return f"{qualified_name(item)} selector updated\n"
 
 
+def _patched(item: Manifest, how: str, body: Any) -> Manifest:  # noqa: ANN401 - JSON
+    """Return the patched object; what the server alone writes stays as it was."""
+    if how == "json":
+        changed = json_patch(item, body)
+    elif isinstance(body, dict):
+        changed = merge(item, body) if how == "merge" else strategic(item, body)
+    else:
+        raise PatchFailed("json: cannot unmarshal into Go value of type map[string]interface {}")
+    metadata = changed.get("metadata")
+    if not isinstance(metadata, dict) or metadata.get("name") != item["metadata"]["name"]:
+        raise PatchFailed("the name of the object does not match the name on the URL")
+    metadata["namespace"] = item["metadata"].get("namespace", "")
+    if not metadata["namespace"]:
+        del metadata["namespace"]
+    for key in ("apiVersion", "kind", "status"):
+        changed.pop(key, None)
+        if key in item:
+            changed[key] = item[key]
+    return changed
+
+
 def patch(cluster: Cluster, command: Command) -> str:
     """Run `patch` in one of its three ways."""
     item = _target(cluster, command)
-    kind = command.targets[0].kind
-    body = _document(command.flag("patch") or "")
     how = command.flag("type") or "strategic"
     try:
-        if how == "json":
-            changed = json_patch(item, body)
-        else:
-            if not isinstance(body, dict):
-                raise PatchFailed("expected an object")
-            changed = merge(item, body) if how == "merge" else strategic(item, body)
+        changed = _patched(item, how, _document(command.flag("patch") or ""))
     except PatchFailed as error:
-        reason = "Invalid" if how == "json" else "BadRequest"
-        head = (
-            "The request is invalid: the server rejected our request due to an error in our request"
-        )
-        text = head if reason == "Invalid" else f"Error from server (BadRequest): {error}"
+        text = f"Error from server (BadRequest): {error}"
+        if how == "json":
+            text = f"{_INVALID}: {error}"
         raise CommandFailed(text) from None
-    for key in ("apiVersion", "kind", "status"):
-        changed[key] = item.get(key)
-        if changed[key] is None:
-            del changed[key]
-    same = save(cluster, kind, changed) is False
+    same = save(cluster, command.targets[0].kind, changed) is False
     return f"{qualified_name(item)} patched{' (no change)' if same else ''}\n"
 
 
@@ -210,7 +219,7 @@ def apply(cluster: Cluster, command: Command) -> str:
             f'Error from server (Forbidden): error when creating "STDIN": {qualified(kind.plural)} '
             f'"{metadata["name"]}" is forbidden'
         )
-    metadata["namespace"] = metadata.get("namespace") or namespace_of(cluster, command)
+    metadata["namespace"] = metadata.get("namespace") or namespace_of(command)
     if metadata["namespace"] != cluster.namespace:
         raise CommandFailed(
             f'Error from server (NotFound): error when creating "STDIN": namespaces '

@@ -104,9 +104,7 @@ def _lines_of(
     """Return what is said in one slot: at most a line, or one a failing target."""
     moment, kind, number = slot
     program = life.program
-    if program is None:
-        return []
-    if program.protocol in STORES:
+    if program is not None and program.protocol in STORES:
         text = storelogs.noise(program, moment, number) if kind == "noise" else None
         return [(moment, text)] if text else []
     voice = voice_of(cluster.namespace, cluster.seed)
@@ -116,9 +114,15 @@ def _lines_of(
     if traffic is None or traffic.rate <= 0:
         return []
     if kind == "noise":
-        if number % 1000 < traffic.errors * 1000:
-            return []
-        return [(moment, voice.line(moment, 0, handled_text(voice, number // 1000)))]
+        failed = number % 1000 < traffic.errors * 1000
+        text = handled_text(voice, number // 1000)
+        return [] if failed else [(moment, voice.line(moment, 0, text))]
+    return _failures(voice, life, (moment, number), traffic)
+
+
+def _failures(voice: Voice, life: Life, slot: tuple[float, int], traffic: PodTraffic) -> list[Line]:
+    """Return a line for each target whose calls fail often enough to be told in this slot."""
+    moment, number = slot
     lines = []
     for index, failure in enumerate(traffic.failures):
         expected = min(1.0, traffic.rate * failure.ratio * FAILURES)

@@ -134,7 +134,8 @@ class Voice:
         if self.style == "bracket":
             return f"[{when:%H:%M:%S}] [{word}] {text}"
         if self.style == "klog":
-            return f"{'IWE'[level]}{when:%m%d %H:%M:%S}.{int(moment * 1000) % 1000:03d}000       1 server.go:88] {text}"
+            micros = f"{int(moment * 1000) % 1000:03d}000"
+            return f"{'IWE'[level]}{when:%m%d %H:%M:%S}.{micros}       1 server.go:88] {text}"
         return f"{rfc3339(int(moment))}\t{word}\t{text}"
 
 

@@ -1,0 +1,86 @@
+"""Decide the next open request with nothing but a Kafka client and a key.
+
+approver.py CREDENTIALS.json KEY_FILE NAME [PREFIX]: shows the request and asks on the terminal. The
+key file holds the base64 of an Ed25519 seed, NAME is the key's name in AOI's keyring.
+"""  # noqa: INP001 - a script
+
+import asyncio
+import base64
+import hashlib
+import json
+import sys
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from nacl.signing import SigningKey
+
+LOGIN = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+KEY = SigningKey(base64.b64decode(Path(sys.argv[2]).read_text(encoding="utf-8")))
+NAME = sys.argv[3]
+PREFIX = (sys.argv[4:] or ["aoi."])[0]
+KAFKA = {
+    "bootstrap_servers": LOGIN["bootstrap"],
+    "security_protocol": "SASL_PLAINTEXT",
+    "sasl_mechanism": LOGIN["mechanism"],
+    "sasl_plain_username": LOGIN["username"],
+    "sasl_plain_password": LOGIN["password"],
+}
+COPIED = ("approval_id", "incident_id", "action_hash", "cluster", "policy_version")
+
+
+def canonical(value: dict) -> bytes:
+    """Return canonical JSON: sorted members, no blanks, UTF-8 (RFC 8785)."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def moment(text: str) -> str:
+    """Return a time in UTC with six decimals, as it is signed."""
+    return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def decide(request: dict, verdict: str) -> bytes:
+    """Return the signed decision about a request."""
+    if hashlib.sha256(canonical(request["action"])).hexdigest() != request["action_hash"]:
+        raise SystemExit("the request shows another action than the one to be approved")
+    payload = {name: request[name] for name in COPIED} | {
+        "verdict": verdict,
+        "approver": NAME,
+        "not_before": moment(request["requested_at"]),
+        "expires": moment(request["expires"]),
+    }
+    signature = KEY.sign(b"AOI-approval-v1\n" + canonical(payload)).signature
+    decision = {"payload": payload, "signature": base64.b64encode(signature).decode()}
+    return json.dumps(decision).encode()
+
+
+async def main() -> None:
+    """Wait for an open request, ask, and send the decision."""
+    async with AIOKafkaProducer(acks="all", **KAFKA) as producer:
+        consumer = AIOKafkaConsumer(
+            PREFIX + "actions.requested",
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            **KAFKA,
+        )
+        async with consumer:
+            async for record in consumer:
+                request = json.loads(record.value)
+                if datetime.fromisoformat(request["expires"]) > datetime.now(UTC):
+                    break
+        print(f"{request['words']}\n{request['line']}\n{request['preview']['diff']}")  # noqa: T201
+        answer = await asyncio.to_thread(input, "approve? [y/N] ")
+        verdict = "approve" if answer.lower() == "y" else "refuse"
+        attributes = {
+            "ce_specversion": "1.0",
+            "ce_id": str(uuid.uuid4()),
+            "ce_type": "dev.aoi.ActionDecided.v1",
+            "ce_source": f"/approvers/{NAME}",
+        }
+        headers = [(name, value.encode()) for name, value in attributes.items()]
+        topic = PREFIX + "actions.decided"
+        await producer.send_and_wait(topic, decide(request, verdict), headers=headers)
+
+
+asyncio.run(main())

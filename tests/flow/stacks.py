@@ -1,0 +1,113 @@
+"""Whole pipelines for tests: a stack in a folder of its own, with a model that a test plays.
+
+Invariant: nothing of a stack outlives its test, even one that was killed (`tests/reaper.py` ends
+the broker; the zones die with their supervisor).
+"""
+
+import asyncio
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agents.contracts.envelope import Event
+from agents.contracts.trajectory import TrajectoryRecord
+from deploy.embedded.stack import APPROVER_RULES, Stack, StackSettings, running
+from streams.tail import Tail
+from streams.topics import TOPICS, TRAJECTORIES, Outsider, Topic
+from tests.doubles.endpoint import Reply, scale_up, serving
+
+REAPER = Path(__file__).parents[1] / "reaper.py"
+ONLY_SCALED = {"AOI_LAB__FAMILY": "scaled_to_zero", "AOI_LAB__TASK": "mitigation"}
+
+
+@dataclass(slots=True)
+class Seen:
+    """Every event of the topics that the operator may read, by topic, as it was written."""
+
+    by_topic: dict[str, list[Event]] = field(default_factory=dict)
+
+    def of(self, topic: Topic) -> list[Event]:
+        """Return a topic's events in the order in which they were read."""
+        return self.by_topic.get(topic.name, [])
+
+    def closed(self, namespaces: tuple[str, ...]) -> list[TrajectoryRecord]:
+        """Return the trajectories of these labs."""
+        facts = [event.fact for event in self.of(TRAJECTORIES)]
+        return [
+            fact
+            for fact in facts
+            if isinstance(fact, TrajectoryRecord) and fact.namespace in namespaces
+        ]
+
+
+@asynccontextmanager
+async def pipeline(
+    *,
+    incidents: int,
+    seed: int = 3,
+    reply: Reply = scale_up,
+    lab: Mapping[str, str] = ONLY_SCALED,
+    zones: Mapping[str, str] | None = None,
+    approver: bool = True,
+) -> AsyncIterator[tuple[Stack, Seen]]:
+    """Run everything, with the test's function in the model's place, and watch every topic."""
+    folder = Path(tempfile.mkdtemp(prefix="aoi-flow-"))
+    reaper = subprocess.Popen(  # noqa: ASYNC220 - it watches this very process
+        [sys.executable, str(REAPER), str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        with serving(reply) as url:
+            variables = {
+                "AOI_MODEL__BASE_URL": url,
+                "AOI_MODEL__NAME": "scripted",
+                "AOI_CLOSER__JUDGEMENT_SECONDS": "60",
+            }
+            settings = StackSettings(
+                state_dir=folder,
+                seed=seed,
+                incidents=incidents,
+                approver_rules=APPROVER_RULES if approver else None,
+                lab_variables=lab,
+                zone_variables=variables | dict(zones or {}),
+            )
+            async with running(settings, lambda _: None) as stack:
+                seen = Seen()
+                watching = asyncio.create_task(_watch(stack, seen))
+                try:
+                    yield stack, seen
+                finally:
+                    watching.cancel()
+                    await asyncio.gather(watching, return_exceptions=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        reaper.communicate()
+
+
+async def until_closed(stack: Stack, seen: Seen, *, incidents: int, seconds: float) -> None:
+    """Wait until that many incidents have a trajectory. Raises TimeoutError with the logs' ends."""
+    try:
+        async with asyncio.timeout(seconds):
+            while len({one.incident_id for one in seen.closed(stack.namespaces)}) < incidents:
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        ends = {name: program.log.read_text()[-1500:] for name, program in stack.programs.items()}
+        closed = len(seen.closed(stack.namespaces))
+        told = "\n".join(f"== {name}\n{text}" for name, text in ends.items())
+        raise TimeoutError(f"{closed} of {incidents} closed after {seconds} s\n{told}") from None
+
+
+async def _watch(stack: Stack, seen: Seen) -> None:
+    """Read as the operator and, where only the auditor may, as the auditor."""
+    operator = [topic for topic in TOPICS if Outsider.OPERATOR in topic.readers]
+    async with Tail(stack.broker.kafka("operator"), operator, from_start=True) as tail:
+        async for topic, event in tail:
+            seen.by_topic.setdefault(topic.name, []).append(event)

@@ -1,0 +1,83 @@
+"""The loop on the real broker: an alert becomes a diagnosed, approved, executed, judged repair."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from agents.contracts.execution import ActResult
+from agents.contracts.trajectory import Outcome, TrajectoryRecord
+from streams.topics import (
+    ACTIONS_APPROVED,
+    ACTIONS_EXECUTED,
+    ACTIONS_REQUESTED,
+    AUDIT,
+    INCIDENTS,
+    LEDGER,
+    TRAJECTORIES_FAILED,
+)
+from tests.flow.stacks import pipeline, until_closed
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
+INCIDENTS_WANTED = 4
+
+
+async def test_a_storm_of_alerts_is_repaired_and_every_step_stands_on_a_topic() -> None:
+    async with pipeline(incidents=INCIDENTS_WANTED) as (stack, seen):
+        await until_closed(stack, seen, incidents=INCIDENTS_WANTED, seconds=90)
+        closed = seen.closed(stack.namespaces)
+        assert {one.outcome for one in closed} <= {Outcome.SUCCESS, Outcome.FAILURE}
+        assert any(one.outcome is Outcome.SUCCESS for one in closed)
+        _acts_follow_their_signatures(seen)
+        failed = [event.fact for event in seen.of(TRAJECTORIES_FAILED)]
+        assert {one.incident_id for one in failed if isinstance(one, TrajectoryRecord)} == {
+            one.incident_id for one in closed if one.outcome is Outcome.FAILURE
+        }
+        _chain_is_shown(stack.broker.state_dir, closed[0].incident_id)
+
+
+def _acts_follow_their_signatures(seen: object) -> None:
+    """Every act has one request, one signed order, one intent, one outcome, an audit."""
+    of = seen.of  # type: ignore[attr-defined]
+    asked = [event.fact.approval_id for event in of(ACTIONS_REQUESTED)]
+    ordered = [event.fact.approval_id for event in of(ACTIONS_APPROVED)]
+    done = [event.fact for event in of(ACTIONS_EXECUTED)]
+    assert len(asked) == len(set(asked)) == INCIDENTS_WANTED
+    assert set(ordered) == set(asked)
+    assert {one.approval_id for one in done} == set(asked)
+    assert {one.result for one in done} == {ActResult.DONE}
+    intents = [event.fact for event in of(LEDGER) if type(event.fact).__name__ == "ActIntended"]
+    assert len(intents) == INCIDENTS_WANTED
+    audited = {str(event.fact.record.get("approval_id")) for event in of(AUDIT)}
+    assert set(asked) <= audited
+    assert len(of(INCIDENTS)) >= INCIDENTS_WANTED
+
+
+def _chain_is_shown(state_dir: object, incident_id: str) -> None:
+    """`aoi incidents show` prints the whole chain from the topics alone."""
+    shown = subprocess.run(
+        [sys.executable, "-m", "deploy.cli.main", "incidents", "show", incident_id, "--json"],
+        env={**os.environ, "AOI_STATE_DIR": str(state_dir)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert shown.returncode == 0, shown.stderr
+    kinds = {link["type"].split(".")[2] for link in json.loads(shown.stdout)["links"]}
+    assert kinds >= {
+        "AlertGrouped",
+        "IncidentOpened",
+        "ModelRequested",
+        "ModelReplied",
+        "PlanProposed",
+        "ObservationRecorded",
+        "ApprovalRequested",
+        "ActionApproved",
+        "ActionExecuted",
+        "AuditRecorded",
+        "TrajectoryClosed",
+        "IncidentClosed",
+    }

@@ -1,0 +1,34 @@
+"""The vectors for other languages: up to date, and made again by node's own crypto."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from agents.approval.vectors import main, vectors
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+FILE = FIXTURES / "approval_vectors.json"
+
+
+def test_the_committed_vectors_are_the_present_ones(tmp_path: Path) -> None:
+    assert json.loads(FILE.read_text(encoding="utf-8")) == vectors()
+    main([str(tmp_path / "again.json")])
+    assert (tmp_path / "again.json").read_bytes() == FILE.read_bytes()
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+def test_javascript_makes_the_same_bytes_and_signatures() -> None:
+    node = shutil.which("node")
+    assert node is not None
+    done = subprocess.run(
+        [node, str(FIXTURES / "verify_approval_vectors.mjs"), str(FILE)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) == 16

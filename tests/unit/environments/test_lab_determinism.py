@@ -1,0 +1,89 @@
+"""The same seed gives the same bytes: in one process, in another, under any hash seed."""
+
+import os
+import subprocess
+import sys
+from hashlib import sha256
+
+import pytest
+
+from agents.environments.simulated.incidents import generate
+from agents.environments.simulated.lab import Lab
+from agents.policy.parse import parse
+
+PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); import {name} as t; print(t.digest(5))"
+LINES = (
+    "kubectl get all -o wide",
+    "kubectl get pods -o yaml",
+    "kubectl get events",
+    "kubectl describe pods",
+    "kubectl describe deployments",
+    "kubectl describe nodes",
+    "kubectl get endpoints",
+    "kubectl top pods",
+)
+
+
+def digest(count: int) -> str:
+    """Return a digest over everything that some labs show."""
+    state = sha256()
+    for seed in range(count):
+        lab = Lab(generate(seed))
+        lab.tick(100)
+        lines = list(LINES)
+        for component in lab.scenario.application.components:
+            lines.append(f"kubectl logs deployment/{component.name} --tail=40")
+        for line in lines:
+            state.update(lab.read(parse(line, default_namespace=lab.namespace)).text.encode())
+        state.update(repr(lab.alerts()).encode())
+    return state.hexdigest()
+
+
+@pytest.mark.parametrize("hash_seed", ["0", "12345"])
+def test_another_process_shows_the_same_bytes(hash_seed: str) -> None:
+    here = os.path.dirname(__file__)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(name="test_lab_determinism"), here],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+    )
+    assert done.stdout.strip() == digest(5)
+
+
+def test_labs_are_independent() -> None:
+    first, second = Lab(generate(4)), Lab(generate(4))
+    read = parse("kubectl get pods -o yaml", default_namespace=first.namespace)
+    before = second.read(read).text
+    first.act(
+        parse(f"kubectl delete service {first.scenario.service}", default_namespace=first.namespace)
+    )
+    first.tick(600)
+    assert Lab(generate(4)).read(read).text == before
+    assert second.clock < first.clock
+
+
+def test_what_a_log_shows_does_not_depend_on_earlier_reads() -> None:
+    often, once = Lab(generate(9)), Lab(generate(9))
+    name = often.scenario.application.entry
+    for tail in (1, 5, 50):
+        often.cluster.advance(often.cluster.now)
+        read = parse(
+            f"kubectl logs deployment/{name} --tail={tail}", default_namespace=often.namespace
+        )
+        often.read(read)
+    often_lines = often.read(
+        parse(f"kubectl logs deployment/{name} --tail=3", default_namespace=often.namespace)
+    ).text
+    once.tick(3)
+    assert (
+        once.read(
+            parse(f"kubectl logs deployment/{name} --tail=3", default_namespace=once.namespace)
+        ).text
+        == often_lines
+    )
+
+
+def test_different_seeds_give_different_incidents() -> None:
+    assert len({generate(seed).application.namespace for seed in range(100)}) > 95

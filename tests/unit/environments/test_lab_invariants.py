@@ -1,0 +1,197 @@
+"""Random commands never crash the lab, break its invariants, or make it name its own task."""
+
+import re
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agents.contracts.command import Access
+from agents.contracts.incident import Task
+from agents.contracts.plan import Submission, SubmitReason
+from agents.environments.simulated.faults.registry import FAMILIES
+from agents.environments.simulated.incidents import generate
+from agents.environments.simulated.kubectl import shell
+from agents.environments.simulated.lab import Lab
+from agents.environments.simulated.objects.pods import is_ready
+from agents.environments.simulated.splits import table
+from agents.policy.parse import access_of, parse
+from agents.policy.refusal import Refusal
+
+NAMES = ("{service}", "{entry}", "{store}", "nothing-here")
+READS = (
+    "kubectl get pods -o wide",
+    "kubectl get pods -l {label}={name}",
+    "kubectl get all",
+    "kubectl get deployments,services {name}",
+    "kubectl get deployment {name} -o yaml",
+    "kubectl get service {name} -o jsonpath='{{.spec.ports[0].targetPort}}'",
+    "kubectl get pods -o custom-columns=N:.metadata.name,S:.status.phase",
+    "kubectl get pods --sort-by=.status.startTime --no-headers",
+    "kubectl get events --field-selector type=Warning",
+    "kubectl get pods --field-selector status.phase!=Running",
+    "kubectl describe deployment {name}",
+    "kubectl describe pods",
+    "kubectl describe nodes",
+    "kubectl describe pvc",
+    "kubectl describe networkpolicies",
+    "kubectl describe replicasets",
+    "kubectl logs deployment/{name} --tail=20",
+    "kubectl logs deployment/{name} --previous",
+    "kubectl logs -l {label}={name} --all-containers --prefix --timestamps",
+    "kubectl logs deployment/{name} --since=5m",
+    "kubectl top pods --sort-by=memory",
+    "kubectl top nodes",
+    "kubectl events --types=Warning",
+    "kubectl rollout history deployment/{name} --revision=1",
+    "kubectl rollout status deployment/{name}",
+    "kubectl exec deployment/{name} -- env",
+    "kubectl exec deployment/{name} -- nslookup {service}",
+    "kubectl exec deployment/{name} -- curl -s http://{service}:80/",
+    "kubectl get secrets -o yaml",
+    "kubectl get -A pods",
+    "kubectl api-resources",
+    "kubectl cluster-info",
+    "kubectl auth can-i get pods",
+)
+WRITES = (
+    "kubectl rollout restart deployment/{name}",
+    "kubectl rollout undo deployment/{name}",
+    "kubectl scale deployment/{name} --replicas={number}",
+    "kubectl set image deployment/{name} *=redis:7.2-alpine",
+    "kubectl set env deployment/{name} A={number} LOG_LEVEL-",
+    "kubectl set resources deployment/{name} --limits=memory={number}Mi",
+    "kubectl set resources deployment/{name} --requests=cpu={number}",
+    'kubectl patch service {name} -p \'{{"spec":{{"ports":[{{"port":{number}}}]}}}}\'',
+    'kubectl patch service {name} --type=merge -p \'{{"spec":{{"selector":null}}}}\'',
+    "kubectl patch deployment {name} --type=json "
+    '-p \'[{{"op":"remove","path":"/spec/template/spec/containers/0/{field}"}}]\'',
+    'kubectl patch deployment {name} -p \'{{"spec":{{"{field}":{number}}}}}\'',
+    'kubectl patch deployment {name} --type=merge -p \'{{"spec":{{"template":{{"spec":'
+    '{{"containers":[{{"name":"x","image":"mongo:7.0"}}]}}}}}}}}\'',
+    'kubectl patch pod {pod} -p \'{{"metadata":{{"labels":{{"{label}":"gone"}}}}}}\'',
+    'kubectl patch replicaset {set} -p \'{{"spec":{{"replicas":{number}}}}}\'',
+    'kubectl patch replicaset {set} -p \'{{"spec":{{"template":null}}}}\'',
+    'kubectl patch node {node} -p \'{{"spec":{{"taints":[{{"key":"a","effect":'
+    '"NoSchedule"}}]}}}}\'',
+    "kubectl delete service {name}",
+    "kubectl delete deployment {name}",
+    "kubectl delete pods {pod}",
+    "kubectl delete replicaset {set}",
+    "kubectl delete endpoints {name}",
+    "kubectl delete pvc -l {label}={name}",
+    "kubectl label pod {pod} {label}-",
+    "kubectl label deployment {name} a=b --overwrite",
+    "kubectl annotate service {name} note=x",
+    "kubectl cordon {node}",
+    "kubectl uncordon {node}",
+    "kubectl drain {node} --ignore-daemonsets",
+    "kubectl apply -f - <<'EOF'\n"
+    '{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"{name}"}},'
+    '"data":{{"a":"b"}}}}\nEOF',
+    "kubectl apply -f - <<'EOF'\n"
+    '{{"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicy","metadata":{{"name":"n"}},'
+    '"spec":{{"podSelector":{{}},"policyTypes":["Egress"]}}}}\nEOF',
+    "kubectl create -f - <<'EOF'\n"
+    '{{"apiVersion":"v1","kind":"Service","metadata":{{"name":"s{number}"}},'
+    '"spec":{{"ports":[{{"port":80}}]}}}}\nEOF',
+)
+
+
+def fill(lab: Lab, pattern: str, name: str, number: int, field: str) -> str:
+    application = lab.scenario.application
+    pods = lab.cluster.store.listed("pods", lab.namespace)
+    sets = lab.cluster.store.listed("replicasets", lab.namespace)
+    places = {
+        "service": lab.scenario.service,
+        "entry": application.entry,
+        "store": application.components[-1].name,
+        "label": application.label,
+        "node": application.nodes[0],
+        "pod": pods[number % len(pods)]["metadata"]["name"] if pods else "none",
+        "set": sets[number % len(sets)]["metadata"]["name"] if sets else "none",
+        "number": number,
+        "field": field,
+    }
+    return pattern.format(name=name.format(**places), **places)
+
+
+def check(lab: Lab) -> None:
+    """What holds in every cluster, whatever was done to it."""
+    store = lab.cluster.store
+    pods = store.listed("pods")
+    assert len(pods) == len(lab.cluster.runs)
+    by_address = {pod["status"].get("podIP"): pod for pod in pods}
+    for item in store.listed("endpoints", lab.namespace):
+        for subset in item["subsets"]:
+            for address in subset.get("addresses", ()):
+                assert is_ready(by_address[address["ip"]])
+    versions = [int(item["metadata"]["resourceVersion"]) for item in store.listed("deployments")]
+    assert len(set(versions)) == len(versions)
+    for item in store.listed("deployments", lab.namespace):
+        ready = item["status"].get("readyReplicas", 0)
+        assert 0 <= ready <= item["status"].get("replicas", 0)
+    epochs = lab.cluster.epochs
+    assert all(a.start < b.start for a, b in zip(epochs, epochs[1:], strict=False))
+    assert all(0 <= epoch.errors <= 1 for epoch in epochs)
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(READS + WRITES),
+        st.sampled_from(NAMES),
+        st.integers(0, 9),
+        st.sampled_from(
+            ("resources", "image", "name", "env", "ports", "replicas", "selector", "strategy")
+        ),
+    ),
+    max_size=14,
+)
+
+
+@given(seed=st.integers(0, 60), steps=STEPS, pause=st.integers(0, 400))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_random_commands_never_crash_the_lab(
+    seed: int, steps: list[tuple[str, str, int, str]], pause: int
+) -> None:
+    lab = Lab(generate(seed, split="B", task=Task.MITIGATION))
+    for pattern, name, number, field in steps:
+        try:
+            command = parse(
+                fill(lab, pattern, name, number, field), default_namespace=lab.namespace
+            )
+        except Refusal:
+            continue
+        version = lab.cluster.store.version
+        if access_of(command) is Access.READ:
+            output = lab.read(command)
+        else:
+            output = lab.act(command)
+            if output.exit_code and command.verb != "delete":
+                assert output.text
+        assert output.text.endswith("\n") or not output.text or "jsonpath" in pattern
+        assert lab.cluster.store.version >= version
+        check(lab)
+    lab.tick(pause)
+    check(lab)
+    lab.judge(Submission(task=Task.MITIGATION, reason=SubmitReason.ANSWERED))
+
+
+def test_no_output_names_family_task_or_lab() -> None:
+    words = set(FAMILIES) | set(table()["splits"]["C"]) | {task.value for task in Task}
+    words |= {word.replace("_", "-") for word in words} | {"inject", "fault", "simulat", "aoi"}
+    pattern = re.compile(rf"(?<![a-z])({'|'.join(sorted(map(re.escape, words)))})", re.IGNORECASE)
+    for number, family in enumerate(sorted(FAMILIES)):
+        lab = Lab(generate(number, family=family))
+        for template in READS:
+            line = fill(lab, template, lab.scenario.service, 1, "env")
+            text = lab.read(parse(line, default_namespace=lab.namespace)).text
+            assert not pattern.search(text), (line, pattern.search(text))
+
+
+def test_reads_change_nothing_but_the_clock() -> None:
+    lab = Lab(generate(3, task=Task.MITIGATION))
+    for template in READS:
+        line = fill(lab, template, lab.scenario.service, 1, "env")
+        copy = lab.cluster.freeze()
+        shell.read(lab.cluster, parse(line, default_namespace=lab.namespace))
+        assert lab.cluster.freeze() == copy, line
