@@ -50,6 +50,9 @@ SETTINGS: dict[str, Any] = {
     "broker_heartbeat_interval": 3,
     # a new group reads what was written before it came
     "consumer_auto_offset_reset": "earliest",
+    # with stale metadata Faust's assignor assigns nothing ("ignoring missing topic"), as after a
+    # broker's restart; a refresh that shows the topics makes the group assign anew
+    "consumer_metadata_max_age_ms": 10_000,
     # topics and rights come from `aoi topics apply` alone
     "topic_allow_declare": False,
     "topic_disable_leader": True,

@@ -146,7 +146,7 @@ def _gate(_: KafkaSettings, places: Places) -> Wired:
 
 def _verifier(_: KafkaSettings, places: Places) -> Wired:
     from agents.approval.keyring import Keyring  # noqa: PLC0415
-    from streams.workers.verifier import VerifierWorker  # noqa: PLC0415
+    from agents.verifier import VerifierWorker  # noqa: PLC0415
 
     keyring = Keyring.load(_existing(places.keyring))
     return Wired(VerifierWorker(keyring=keyring, clock=now))

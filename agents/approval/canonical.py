@@ -63,20 +63,12 @@ def timestamp(moment: datetime) -> str:
 
 
 def _write(value: object, parts: list[str]) -> None:
-    match value:
-        case BaseModel():
-            _write({name: getattr(value, name) for name in type(value).model_fields}, parts)
-        case Enum():
-            _write(value.value, parts)
+    match value:  # the commonest first: a class that is asked late costs every value
+        case str():
+            parts.append(json.dumps(str(value), ensure_ascii=False))
         case None | bool():
             parts.append(json.dumps(value))
-        case str():
-            parts.append(json.dumps(value, ensure_ascii=False))
-        case int() | float():
-            parts.append(_number(value))
-        case datetime():
-            parts.append(json.dumps(timestamp(value)))
-        case Mapping():
+        case dict():
             _write_members(value, parts)
         case list() | tuple():
             parts.append("[")
@@ -84,6 +76,14 @@ def _write(value: object, parts: list[str]) -> None:
                 parts.append("," if index else "")
                 _write(item, parts)
             parts.append("]")
+        case Enum():
+            _write(value.value, parts)
+        case int() | float():
+            parts.append(_number(value))
+        case datetime():
+            parts.append(json.dumps(timestamp(value)))
+        case BaseModel():
+            _write({name: getattr(value, name) for name in type(value).model_fields}, parts)
         case _:
             raise ValueError(f"expected JSON data, got {type(value).__name__}")
 

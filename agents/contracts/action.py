@@ -200,3 +200,10 @@ class Preview(Order):
     touched: tuple[Touched, ...]
     rollback: Action | None = Field(description="the act that undoes this one; None if none can")
     pods_affected: int = Field(ge=0)
+
+
+def namespace_of(action: Action) -> str | None:
+    """Return the namespace that an action is about; None for a cluster-wide one."""
+    place = getattr(action, "workload", action)
+    named = getattr(place, "namespace", None)
+    return named if isinstance(named, str) else None

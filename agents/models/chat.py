@@ -37,8 +37,9 @@ class ChatFormat:
     def __init__(self, folder: Path) -> None:
         self._tokenizer: Tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.encode_special_tokens = True
-        ids = {token: self._tokenizer.token_to_id(token) for token in SPECIAL_TOKENS}
-        missing = [token for token, number in ids.items() if number is None]
+        found = {token: self._tokenizer.token_to_id(token) for token in SPECIAL_TOKENS}
+        ids = {token: number for token, number in found.items() if number is not None}
+        missing = [token for token in SPECIAL_TOKENS if token not in ids]
         if missing:
             raise ValueError(f"expected the special tokens {SPECIAL_TOKENS}, missing: {missing}")
         self._ids: dict[str, int] = ids

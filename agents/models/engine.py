@@ -7,7 +7,7 @@ that rows influence one another by rounding alone (about 1e-6 in a log-prob at f
 
 import hashlib
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -82,7 +82,7 @@ class SlotCache:
         )
 
 
-def slot_attention(  # noqa: PLR0913 - transformers' interface
+def slot_attention(
     module: nn.Module,
     query: Tensor,
     key: Tensor,
@@ -90,7 +90,7 @@ def slot_attention(  # noqa: PLR0913 - transformers' interface
     attention_mask: Tensor | None,
     dropout: float = 0.0,
     scaling: float | None = None,
-    **kwargs: object,
+    **_kwargs: object,
 ) -> tuple[Tensor, None]:
     """Attend. A decode step treats the heads that share keys as queries, so keys aren't copied.
 
@@ -142,15 +142,15 @@ class TransformersEngine:
     def load(self, path: Path) -> None:
         """Read weights; only while nothing runs."""
         self.weights = identity(path)
-        logging.disable_progress_bar()
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
             path, dtype=self._dtype, attn_implementation=ATTENTION, local_files_only=True
         )
         model.to(self._device).eval().requires_grad_(requires_grad=False)  # type: ignore[arg-type]
         config = model.config
         self.max_positions = int(config.max_position_embeddings)
-        self._body = cast("nn.Module", model.base_model)
-        self._head = cast("nn.Module", model.get_output_embeddings())
+        self._body: nn.Module = model.base_model
+        self._head = cast("nn.Module", model.get_output_embeddings())  # type: ignore[no-untyped-call]
         self._cache = SlotCache(
             config.num_hidden_layers,
             (config.num_key_value_heads, config.head_dim),
@@ -204,8 +204,7 @@ class TransformersEngine:
         if row != last:
             self._cache.move(last, row, self._lengths[last])
         for column in (self._running, self._generators, self._lengths):
-            column[row] = column[last]  # type: ignore[index]
-            column.pop()
+            _fill_gap(column, row)
 
     def _hidden(self, ids: Tensor, positions: Tensor, mask: Tensor | None) -> Tensor:
         return cast(
@@ -247,3 +246,9 @@ class TransformersEngine:
             or len(generation.tokens) >= generation.max_tokens
             or length >= self.max_positions
         )
+
+
+def _fill_gap(column: list[Any], row: int) -> None:
+    """Take a row out of a column: the last one takes its place."""
+    column[row] = column[-1]
+    column.pop()

@@ -42,9 +42,7 @@ class LocalModel:
         if threads is not None:
             torch.set_num_threads(threads)
         self.chat = ChatFormat(path)
-        self._engine = TransformersEngine(
-            path, end_id=self.chat.end_id, dtype=dtype, device=device
-        )
+        self._engine = TransformersEngine(path, end_id=self.chat.end_id, dtype=dtype, device=device)
         self._batcher = Batcher(self._engine, max_batch=max_batch)
 
     @property
@@ -84,4 +82,3 @@ class LocalModel:
     def close(self) -> None:
         """Let running answers end and stop the thread."""
         self._batcher.close()
-

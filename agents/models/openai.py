@@ -33,7 +33,7 @@ HINTS: Mapping[int, str] = {
 }
 
 
-class _Busy(Exception):  # noqa: N818 - a state that passes
+class _Busy(Exception):
     """A failure that may pass: retried, then told as `ModelUnavailable`."""
 
 
@@ -83,7 +83,7 @@ class EndpointModel:
             reraise=True,
         )
         try:
-            value = await retrying(self._post, self._body(question))
+            value: dict[str, Any] = await retrying(self._post, self._body(question))
         except _Busy as error:
             raise ModelUnavailable(f"{self._url}: {error}; tried {self._attempts} times") from None
         return self._answer(value)
@@ -147,8 +147,10 @@ class EndpointModel:
                 f"{self._url}: no chat completion in the answer ({error!r}); "
                 "check that the endpoint speaks OpenAI's API"
             ) from None
-        if prompt_ids is None or completion_ids is None or len(completion_ids) != len(
-            logprobs or ()
+        if (
+            prompt_ids is None
+            or completion_ids is None
+            or len(completion_ids) != len(logprobs or ())
         ):
             prompt_ids = completion_ids = logprobs = None
         return Answer(

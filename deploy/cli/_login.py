@@ -45,9 +45,9 @@ def places() -> Places:
 
 def login(user: str, credentials: Path | None = None) -> KafkaSettings:
     """Return the login for a command that acts as `user`."""
-    if credentials is not None:
-        return KafkaSettings.of_file(credentials)
     said = KafkaSettings()
+    if credentials is not None:
+        return KafkaSettings.of_file(credentials, topic_prefix=said.topic_prefix)
     if said.model_fields_set - SAID_NOTHING:
         return said
     return embedded(user)

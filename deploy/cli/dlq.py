@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from deploy.cli._login import AsJson, Credentials, embedded, fail, login, run
+from deploy.cli._login import AsJson, Credentials, embedded, fail, login, run, shown
 from deploy.cli._request_view import plain
 from streams import letters as post
 from streams.letters import Letter
@@ -108,7 +108,8 @@ def replay(
     """Send the original records of letters again, unchanged, and settle the letters."""
     kafka = login(READER, credentials)
     for one in _chosen(kafka, numbers):
-        as_user = post.writer_of(one)
+        with shown():
+            as_user = post.writer_of(one)
         if not yes:
             typer.confirm(f"Send {_place(one)} again as {as_user}?", abort=True)
         run(post.replay(one, partial(_login_of, folder)))

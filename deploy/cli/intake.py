@@ -31,9 +31,8 @@ def intake(
     """Take alerts over HTTP until interrupted."""
     said = {"host": host, "port": port}
     with shown():
-        settings = IntakeSettings.model_validate(
-            {name: value for name, value in said.items() if value is not None}
-        )
+        given = {name: value for name, value in said.items() if value is not None}
+        settings = IntakeSettings.model_validate(IntakeSettings().model_dump() | given)
     run(serve(settings, login(Role.INTAKE, credentials)))
 
 

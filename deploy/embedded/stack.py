@@ -106,7 +106,8 @@ async def _addressed(supervisor: Supervisor, lab: Program, file: Path) -> dict[s
     async with asyncio.timeout(ADDRESS_SECONDS):
         while not file.exists():
             if lab.name not in supervisor.alive():
-                raise StackFailed(f"the lab ended before it was ready; see {lab.log}")
+                end = "\n".join(lab.log.read_text(errors="replace").splitlines()[-5:])
+                raise StackFailed(f"the lab ended before it was ready; {lab.log} ends:\n{end}")
             await asyncio.sleep(POLL_SECONDS)
     found: dict[str, list[str]] = orjson.loads(file.read_bytes())
     return found

@@ -1,8 +1,8 @@
 """`python -m learner.pretrain`: the same as `aoi learn pretrain`, for hosts without typer and rich.
 
-    python -m learner.pretrain --minutes 9 --workers 15 --device cuda --out model
-    python -m learner.pretrain --quick --out model
-    python -m learner.pretrain --evaluate model --incidents 256 --device cuda
+python -m learner.pretrain --minutes 9 --workers 15 --device cuda --out model
+python -m learner.pretrain --quick --out model
+python -m learner.pretrain --evaluate model --incidents 256 --device cuda
 """
 
 # generating processes import this module again: torch stays out of them, so it is imported below

@@ -38,7 +38,7 @@ def commit_of(root: Path) -> str:
 
     def git(*words: str) -> str | None:
         try:
-            done = subprocess.run(  # noqa: S603
+            done = subprocess.run(
                 ["git", "-C", str(root), *words],  # noqa: S607
                 capture_output=True,
                 text=True,

@@ -32,7 +32,7 @@ class PretrainConfig(BaseModel):
     train: TrainConfig = TrainConfig()
 
 
-def full(  # noqa: PLR0913 - what a user chooses
+def full(
     out: Path, *, minutes: float, seed: int, workers: int, device: str, early: float = 0.0
 ) -> PretrainConfig:
     """Return the recipe of the shipped model: as many tokens as the time allows."""

@@ -17,7 +17,9 @@ from learner.pretrain.expert import Expert
 from learner.pretrain.guides import Guide, Pool, drawn_guide, drawn_order, order_in
 
 SPLIT = "A"
-VETO_SHARE = 0.05
+VETO_SHARE = 0.08
+UNASKED = ("kubectl rollout undo", "kubectl rollout restart", "kubectl delete pod")
+"""Lines that the shipped policy lets happen without a person."""
 APPROVERS = ("oncall", "dana", "sre-lead", "change-board", "mikael", "itsm")
 REASONS = (
     "",
@@ -92,11 +94,13 @@ def demonstrate(
 
 
 def _veto(rng: Random) -> Veto:
-    """Return a person who refuses the first act now and then."""
+    """Return a person who refuses the first act that needs one now and then."""
     words = f"refused by {rng.choice(APPROVERS)}{rng.choice(REASONS)}"
     pending = [rng.random() < VETO_SHARE]
 
-    def veto(_line: str) -> str | None:
+    def veto(line: str) -> str | None:
+        if line.startswith(UNASKED):
+            return None
         refuses, pending[0] = pending[0], False
         return words if refuses else None
 

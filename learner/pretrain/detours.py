@@ -11,7 +11,9 @@ def detour(line: str, rng: Random) -> str | None:
         return None
     head, _, name = line.rpartition(" ")
     if rng.random() < 0.4 or not line.startswith(("kubectl describe", "kubectl logs")):  # noqa: PLR2004
-        return rng.choice((f"{line} | grep -v Running", f"{line} && kubectl get svc", f"{line} | head"))
+        return rng.choice(
+            (f"{line} | grep -v Running", f"{line} && kubectl get svc", f"{line} | head")
+        )
     if line.startswith("kubectl logs"):
         verb, place, flag = line.split(" ")[1:4]
         return f"kubectl {verb} {_misspelled(place, rng)} {flag}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import mean
 
 from agents.contracts.incident import Task
-from agents.environments.simulated.incidents import generate
+from agents.environments.simulated.incidents import Scenario, generate
 from agents.environments.simulated.lab import Lab
 from agents.models.protocol import Model, Question
 from learner.pretrain.episode import REPLY_TOKENS, Finished, episode, incident_of, prompt
@@ -58,8 +58,10 @@ class Report:
         return [
             *rows,
             "",
-            f"{len(self.results)} incidents; {self.steps:.1f} steps on average; "
-            f"{100 * self.malformed:.2f} % of replies malformed.",
+            (
+                f"{len(self.results)} incidents; {self.steps:.1f} steps on average; "
+                f"{100 * self.malformed:.2f} % of replies malformed."
+            ),
         ]
 
 
@@ -107,11 +109,13 @@ async def solve(
         try:
             situation = run.send(answer.text)
         except StopIteration as stop:
-            finished: Finished = stop.value
-            break
+            return _result(scenario, lab, stop.value, questions)
+
+
+def _result(scenario: Scenario, lab: Lab, finished: Finished, questions: int) -> Result:
     verdict = lab.judge(finished.submission)
     return Result(
-        seed=seed,
+        seed=scenario.seed,
         family=scenario.family,
         task=scenario.task,
         healthy=scenario.healthy,
@@ -135,8 +139,7 @@ def report_of(results: Sequence[Result]) -> Report:
         groups["family"][result.family].append(result.success)
         groups["both"][f"{result.family} {result.task}"].append(result.success)
     shares = {
-        kind: {key: mean(listed) for key, listed in found.items()}
-        for kind, found in groups.items()
+        kind: {key: mean(listed) for key, listed in found.items()} for kind, found in groups.items()
     }
     questions = sum(result.questions for result in results)
     return Report(

@@ -22,6 +22,7 @@ from learner.pretrain.rules.rule import Finding, Look, Rule
 
 SINCE = "2m"
 SPARE_STEPS = 4
+ENOUGH = 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +121,7 @@ class Expert:
             return self._answer(summary, target, 95, "Yes")
         serving = notes.entry in notes.edges
         line = look.line if look else self._survey(notes)
-        if line is None or (notes.pods is not None and serving and self.rng.random() < 0.7):
+        if line is None or (notes.pods is not None and serving and self.rng.random() < ENOUGH):
             return self._answer(summary, "", 90, "No")
         return self._probe(summary, line, notes, 0)
 
@@ -153,9 +154,7 @@ class Expert:
         if look is not None and look.line not in self.asked:
             return self._probe(summary, look.line, self.notes, 0)
         repairs = [
-            line
-            for line in rule.repairs(self.notes, finding, self.rng)
-            if line not in self.acts
+            line for line in rule.repairs(self.notes, finding, self.rng) if line not in self.acts
         ]
         if not repairs or len(self.acts) > 1:
             return self._answer(summary, finding.service, 40, None)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -132,7 +133,7 @@ class Generators:
             self._processes.append(process)
         return self
 
-    def __enter__(self) -> "Generators":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -30,7 +30,7 @@ class NetworkConfig(BaseModel):
 def make_network(config: NetworkConfig, *, seed: int, end_id: int, pad_id: int) -> Qwen3ForCausalLM:
     """Return a freshly initialised network in float32."""
     torch.manual_seed(seed)
-    network = Qwen3ForCausalLM(
+    return Qwen3ForCausalLM(  # type: ignore[no-untyped-call]
         Qwen3Config(
             vocab_size=config.vocabulary,
             hidden_size=config.hidden,
@@ -46,16 +46,15 @@ def make_network(config: NetworkConfig, *, seed: int, end_id: int, pad_id: int) 
             eos_token_id=end_id,
             pad_token_id=pad_id,
             bos_token_id=None,
-            attn_implementation="sdpa",
         )
     )
-    return network
 
 
 def export_network(network: Qwen3ForCausalLM, folder: Path, *, dtype: torch.dtype) -> None:
     """Write config and safetensors; the network itself keeps its precision."""
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.detach().to("cpu", dtype) for name, value in network.state_dict().items()}
+    state = network.state_dict()
+    weights = {name: value.detach().to("cpu", dtype) for name, value in state.items()}
     weights.pop("lm_head.weight", None)
     kept = network.config.dtype
     network.config.dtype = dtype

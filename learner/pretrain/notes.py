@@ -77,7 +77,7 @@ class Notes:
 
 
 def _first_line(text: str) -> str:
-    return text.split("\n")[0][:MAX_SUMMARY]
+    return text.partition("\n")[0][:MAX_SUMMARY]
 
 
 def _pods(notes: Notes, _match: re.Match[str], text: str) -> str:

@@ -42,7 +42,7 @@ Show = Callable[[Progress], None]
 
 def pretrain(config: PretrainConfig, *, command: str, say: Say, show: Show) -> Report | None:
     """Run everything; return the evaluation, or None when none was asked for."""
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     started = time.monotonic()
     out, work = config.out, config.out / "work"
     work.mkdir(parents=True, exist_ok=True)
@@ -50,9 +50,7 @@ def pretrain(config: PretrainConfig, *, command: str, say: Say, show: Show) -> R
     chat = _tokenizer(config, runs, say)
     write_shard(work / "valid.npz", [s for run in _held(runs) for s in samples_of(chat, run)])
     pool = pool_of((r.scenario.family, r.scenario.task, r.lines) for r in runs if not r.guide)
-    network = make_network(
-        config.network, seed=config.seed, end_id=chat.end_id, pad_id=chat.pad_id
-    )
+    network = make_network(config.network, seed=config.seed, end_id=chat.end_id, pad_id=chat.pad_id)
     parameters = parameters_of(network)
     say(f"training {parameters:,} parameters on {card.hardware_of(config.train.device)}")
     trainer = Trainer(network, config.train, pad_id=chat.pad_id)
@@ -162,9 +160,7 @@ def measure(
     """Evaluate the checkpoint of a folder."""
     model = LocalModel(path, max_batch=at_once, device=device)
     try:
-        return asyncio.run(
-            evaluate(model, count=count, at_once=at_once, split=split, first=first)
-        )
+        return asyncio.run(evaluate(model, count=count, at_once=at_once, split=split, first=first))
     finally:
         model.close()
 

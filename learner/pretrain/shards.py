@@ -100,8 +100,11 @@ def padded(length: int, step: int) -> int:
 
 
 def stack(group: Sequence[Sample], *, pad_id: int, step: int) -> tuple[npt.NDArray[np.int64], Ids]:
-    """Return ids [rows, width] padded on the right, and the lengths as [rows, 2]: prompt, all."""
-    width = padded(max(len(sample.ids) for sample in group), step)
+    """Return ids [rows, width] padded on the right, and the lengths as [rows, 2]: prompt, all.
+
+    width is a multiple of `step` and one, so that the network's input is the multiple.
+    """
+    width = padded(max(len(sample.ids) for sample in group) - 1, step) + 1
     ids = np.full((len(group), width), pad_id, dtype=np.int64)
     for row, sample in enumerate(group):
         ids[row, : len(sample.ids)] = sample.ids

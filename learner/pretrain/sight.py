@@ -273,8 +273,6 @@ def leaf_of(caller: str, callee: str, error: str) -> Edge:
 
 def _obstacle(error: str) -> Obstacle:
     for obstacle, words in WORDS:
-        if words.search(error) and not (
-            obstacle is Obstacle.REFUSED and NOT_REFUSED.search(error)
-        ):
+        if words.search(error) and not (obstacle is Obstacle.REFUSED and NOT_REFUSED.search(error)):
             return obstacle
     return Obstacle.OTHER

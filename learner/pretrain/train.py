@@ -24,8 +24,10 @@ from learner.pretrain.shards import Sample, ShardStream, batches, read_shard, st
 
 
 class TrainConfig(BaseModel):
-    """How to train. `batch_tokens` counts padding; `prompt_share` of the prompt's tokens are also
-    learned, at `prompt_weight` of a reply token, which teaches copying early.
+    """How to train.
+
+    batch_tokens counts padding. `prompt_share` of the prompt's tokens are also learned, at
+    `prompt_weight` of a reply token, which teaches copying early.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -187,12 +189,12 @@ class Trainer:
                     time.sleep(0.2)
                     continue
                 groups = list(
-                    batches(
-                        samples, tokens=self._config.batch_tokens, step=self._config.bucket
-                    )
+                    batches(samples, tokens=self._config.batch_tokens, step=self._config.bucket)
                 )
                 rng.shuffle(groups)
                 for group in groups:
+                    if self._config.compiled and len(group) == 1:
+                        continue  # one row would be compiled anew
                     while not over.is_set():
                         try:
                             ready.put(group, timeout=0.5)

@@ -12,7 +12,7 @@ from typing import Literal, Self, get_args
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from agents.contracts.action import Action, ScaleWorkload
+from agents.contracts.action import Action, ScaleWorkload, namespace_of
 from agents.contracts.approval import ApprovalRequested, DecisionVerdict, Risk
 from agents.contracts.model_base import Order
 from agents.worker import AoiError
@@ -126,10 +126,3 @@ def judge(rules: Rules, request: ApprovalRequested) -> Answer | None:
     if rules.otherwise == "ignore":
         return None
     return Answer(verdict=DecisionVerdict.REFUSE, reason=NOT_COVERED)
-
-
-def namespace_of(action: Action) -> str | None:
-    """Return the namespace that an action touches, if it has one."""
-    workload = getattr(action, "workload", None)
-    named = getattr(action if workload is None else workload, "namespace", None)
-    return named if isinstance(named, str) else None

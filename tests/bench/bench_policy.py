@@ -8,8 +8,7 @@ import platform
 import statistics
 import timeit
 from collections.abc import Callable
-
-import cedarpy
+from importlib.metadata import version
 
 from agents.policy.actions import action_of, command_of
 from agents.policy.parse import parse
@@ -48,7 +47,7 @@ def main() -> None:
         "redact: 10 kB of pods": lambda: redact(plain),
         "redact: 10 kB about secrets": lambda: redact(dense),
     }
-    print(f"python {platform.python_version()}, cedarpy {cedarpy.__name__}, {platform.machine()}")  # noqa: T201
+    print(f"python {platform.python_version()}, cedarpy {version('cedarpy')}, {platform.machine()}")  # noqa: T201
     for name, work in rows.items():
         print(f"{microseconds(work):8.1f} us  {name}")  # noqa: T201
 

@@ -198,6 +198,11 @@ def test_the_gate_s_key_stands_for_what_policy_allows_unasked() -> None:
     assert check(gated()) == "accepted"
 
 
+def test_the_gate_s_key_adds_no_voice_to_a_person_s() -> None:
+    both = (decided(RESTART), decided(RESTART, GATE, "gate"))
+    assert check(order(*both, action=RESTART)) == "not_automatic"
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [

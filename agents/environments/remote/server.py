@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from pydantic import BaseModel, ValidationError
 
-from agents.contracts.action import Action, Preview, Touched
+from agents.contracts.action import Action, Preview, Touched, namespace_of
 from agents.contracts.command import Command
 from agents.environments.protocol import ActionRejected, Output
 from agents.environments.remote.wire import (
@@ -127,14 +127,6 @@ class _Faces:
             message = f'Error from server (NotFound): namespaces "{namespace}" not found'
             raise ActionRejected(message)
         return lab
-
-
-def namespace_of(action: Action) -> str | None:
-    """Return the namespace that an action is about; None for a cluster-wide one."""
-    workload = getattr(action, "workload", None)
-    if workload is not None:
-        return str(workload.namespace)
-    return getattr(action, "namespace", None)
 
 
 def _output(output: Output) -> web.Response:

@@ -23,7 +23,7 @@ def _look(notes: Notes) -> Verdict:
 
 def _repairs(_notes: Notes, finding: Finding, _rng: Random) -> tuple[str, ...]:
     policy = finding.facts["policy"]
-    opened = "'{\"spec\":{\"ingress\":[{}]}}'"
+    opened = '\'{"spec":{"ingress":[{}]}}\''
     return (
         f"kubectl delete networkpolicy {policy}",
         f"kubectl patch networkpolicy {policy} --type=merge -p {opened}",

@@ -42,8 +42,8 @@ class Rule:
     look: Callable[[Notes], Verdict]
     repairs: Callable[[Notes, Finding, Random], tuple[str, ...]]
     prepare: Callable[[Notes, Finding], Look | None] = lambda _notes, _finding: None
-    check: Callable[[Finding], str] = (
-        lambda finding: f"kubectl rollout status deploy/{finding.service}"
+    check: Callable[[Finding], str] = lambda finding: (
+        f"kubectl rollout status deploy/{finding.service}"
     )
 
 

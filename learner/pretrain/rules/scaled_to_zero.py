@@ -10,9 +10,7 @@ def without_endpoints(notes: Notes) -> list[str]:
     """Return services of which it is known that nothing stands behind them, unready pods aside."""
     listed = [name for name, cell in (notes.endpoints or {}).items() if not cell]
     described = [name for name, facts in notes.services.items() if not facts.endpoints]
-    return [
-        name for name in dict.fromkeys((*described, *listed)) if name not in notes.bad_pods
-    ]
+    return [name for name in dict.fromkeys((*described, *listed)) if name not in notes.bad_pods]
 
 
 def _look(notes: Notes) -> Verdict:

@@ -1,4 +1,4 @@
-"""A service that sends to a port where its pods don't listen: endpoints are there, calls refused."""
+"""A service that sends to a port where its pods don't listen: endpoints, and calls refused."""
 
 from random import Random
 
@@ -18,14 +18,19 @@ def _look(notes: Notes) -> Verdict:
         return Look(line=f"kubectl describe service {edge.callee}", service=edge.callee)
     if not facts.endpoints:
         return None
-    if edge.obstacle is Obstacle.REFUSED:
-        right = edge.port is None or edge.port == facts.port
-        return Finding(service=edge.callee) if right else None
-    template = notes.templates.get(edge.callee)
+    if edge.obstacle is Obstacle.SILENT:
+        return _by_template(notes, edge.callee, facts.target)
+    right = edge.port is None or edge.port == facts.port
+    return Finding(service=edge.callee) if right else None
+
+
+def _by_template(notes: Notes, service: str, target: str) -> Verdict:
+    """Compare the target port with the containers' where no caller tells what it met."""
+    template = notes.templates.get(service)
     if template is None:
-        return Look(line=f"kubectl describe deploy {edge.callee}", service=edge.callee)
-    differs = template.port is not None and str(template.port) != facts.target
-    return Finding(service=edge.callee) if differs else None
+        return Look(line=f"kubectl describe deploy {service}", service=service)
+    differs = template.port is not None and str(template.port) != target
+    return Finding(service=service) if differs else None
 
 
 def _prepare(notes: Notes, finding: Finding) -> Look | None:

@@ -132,7 +132,7 @@ async def test_the_handles_share_one_lab() -> None:
         ("rollout undo deployment/{name} --to-revision=77", "unable to find specified revision 77"),
         (
             'patch deployment {name} --type=json -p \'[{{"op":"remove","path":"/spec/a"}}]\'',
-            "doc is missing path: /spec/a",
+            "the server rejected our request due to an error in our request",
         ),
     ],
 )

@@ -1,3 +1,5 @@
+"""The local model: transformers' own numbers, whoever else is in the batch."""
+
 import asyncio
 import importlib.util
 import subprocess
@@ -43,7 +45,9 @@ def asked(text: str, *, seed: int = 1, temperature: float = 0.0, tokens: int = 2
     )
 
 
-def by_transformers(path: Path, prompt: tuple[int, ...], tokens: int) -> tuple[list[int], list[float]]:
+def by_transformers(
+    path: Path, prompt: tuple[int, ...], tokens: int
+) -> tuple[list[int], list[float]]:
     """Return transformers' own greedy completion and its log-probs, without a cache."""
     plain = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
     ids, logprobs = list(prompt), []
@@ -148,9 +152,7 @@ def test_a_missing_checkpoint_says_what_to_check(tmp_path: Path) -> None:
         LocalModel(tmp_path / "none")
 
 
-async def test_new_weights_serve_under_a_new_identity(
-    model: LocalModel, tmp_path: Path
-) -> None:
+async def test_new_weights_serve_under_a_new_identity(model: LocalModel, tmp_path: Path) -> None:
     before = await model.answer(asked("get pods"))
     await model.load(checkpoints.make_checkpoint(tmp_path / "tiny", seed=5))
     after = await model.answer(asked("get pods"))

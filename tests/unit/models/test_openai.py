@@ -1,3 +1,5 @@
+"""The endpoint model against a small server of the API."""
+
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -27,6 +29,7 @@ class Endpoint:
         self.url = ""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer the next response."""
         self.seen.append(await request.json())
         self.headers.append(request.headers)
         return (self.responses.pop(0) if len(self.responses) > 1 else self.responses[0])()

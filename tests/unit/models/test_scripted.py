@@ -1,3 +1,5 @@
+"""The scripted model."""
+
 import pytest
 
 from agents.contracts.model import Message

@@ -22,9 +22,14 @@ _WAKING = ("pods", "nodes", "persistentvolumeclaims", "persistentvolumes")
 
 def requests_of(pod: Manifest) -> tuple[int, float]:
     """Return a pod's requests: (millicores, MiB)."""
+    return sizes_of(pod, "requests")
+
+
+def sizes_of(pod: Manifest, which: str) -> tuple[int, float]:
+    """Return a pod's `requests` or `limits`: (millicores, MiB)."""
     cpu, memory = 0, 0.0
     for container in pod["spec"]["containers"]:
-        wanted = (container.get("resources") or {}).get("requests") or {}
+        wanted = (container.get("resources") or {}).get(which) or {}
         cpu += millicores(wanted.get("cpu", "0"))
         memory += mebibytes(wanted.get("memory", "0"))
     return cpu, memory

@@ -125,7 +125,12 @@ def _service(item: Manifest, now: float) -> list[str]:
 
 
 def endpoint_list(item: Manifest | None) -> str:
-    """Return the ENDPOINTS column: at most three ready addresses, or `<none>`."""
+    """Return the ENDPOINTS column: at most three ready addresses.
+
+    Without any subset it is `<none>`; with unready addresses alone it is empty, as kubectl has it.
+    """
+    if not (item or {}).get("subsets"):
+        return _NONE
     found = [
         f"{address['ip']}:{port['port']}"
         for subset in (item or {}).get("subsets") or ()
@@ -133,7 +138,7 @@ def endpoint_list(item: Manifest | None) -> str:
         for address in subset.get("addresses", ())
     ]
     more = f" + {len(found) - 3} more..." if len(found) > 3 else ""  # noqa: PLR2004
-    return ",".join(found[:3]) + more or _NONE
+    return ",".join(found[:3]) + more
 
 
 def _node(item: Manifest, now: float) -> list[str]:
@@ -152,7 +157,7 @@ def _node_wide(item: Manifest, _now: float) -> list[str]:
         item["status"]["addresses"][0]["address"],
         _NONE,
         info["osImage"],
-        info["kernelVersion"],
+        f"{info['kernelVersion']} ({info['architecture']})",
         info["containerRuntimeVersion"],
     ]
 
@@ -174,6 +179,21 @@ def _event(item: Manifest, now: float) -> list[str]:
         item["reason"],
         event_object(item),
         item["message"].strip(),
+    ]
+
+
+def _event_wide(item: Manifest, now: float) -> list[str]:
+    source = item["source"]
+    host = f", {source['host']}" if source.get("host") else ""
+    *narrow, message = _event(item, now)
+    return [
+        *narrow,
+        item["involvedObject"].get("fieldPath", ""),
+        f"{source['component']}{host}",
+        message,
+        age(now - seconds_of(item["firstTimestamp"])),
+        str(item["count"]),
+        item["metadata"]["name"],
     ]
 
 
@@ -278,6 +298,21 @@ COLUMNS: dict[str, Columns] = {
         wide_cells=_node_wide,
     ),
     "events": Columns(header=("LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"), cells=_event),
+    "events wide": Columns(
+        header=(
+            "LAST SEEN",
+            "TYPE",
+            "REASON",
+            "OBJECT",
+            "SUBOBJECT",
+            "SOURCE",
+            "MESSAGE",
+            "FIRST SEEN",
+            "COUNT",
+            "NAME",
+        ),
+        cells=_event_wide,
+    ),
     "persistentvolumeclaims": Columns(
         header=(
             "NAME",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from agents.environments.simulated.kubectl.describe_others import (
+    describe_account,
     describe_claim,
     describe_configmap,
     describe_node,
@@ -27,6 +28,7 @@ from agents.environments.simulated.kubectl.selecting import (
     listed,
     namespace_of,
 )
+from agents.environments.simulated.kubectl.tables import elastic
 from agents.environments.simulated.objects.kinds import KINDS, Manifest
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ _BY_KIND: dict[str, Callable[[Cluster, Manifest], list[str]]] = {
     "secrets": describe_secret,
     "networkpolicies": describe_policy,
     "persistentvolumeclaims": describe_claim,
+    "serviceaccounts": describe_account,
 }
 _WITHOUT_EVENTS = ("networkpolicies", "secrets")
 
@@ -89,4 +92,4 @@ def _described(cluster: Cluster, command: Command, kind: str, item: Manifest) ->
     lines = _BY_KIND.get(kind, describe_plain)(cluster, item)
     if kind not in _WITHOUT_EVENTS and command.flag("show-events") != "false" and kind in KINDS:
         lines += section(cluster, item)
-    return "\n".join(lines) + "\n"
+    return "\n".join(elastic(lines)) + "\n"

@@ -5,48 +5,60 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agents.environments.simulated.clock import rfc1123, seconds_of
-from agents.environments.simulated.controllers.scheduler import requests_of, used
+from agents.environments.simulated.controllers.scheduler import sizes_of
+from agents.environments.simulated.kubectl.columns import age_of
 from agents.environments.simulated.kubectl.describe_parts import field, pairs
-from agents.environments.simulated.kubectl.tables import aligned
 from agents.environments.simulated.objects.pods import target_port
-from agents.environments.simulated.objects.quantity import cpu_text, millicores
+from agents.environments.simulated.objects.quantity import (
+    cpu_text,
+    mebibytes,
+    memory_text,
+    millicores,
+)
 from agents.environments.simulated.objects.selectors import selector_text
 
 if TYPE_CHECKING:
     from agents.environments.simulated.cluster import Cluster
     from agents.environments.simulated.objects.kinds import Manifest
 
-_SERVICE, _NODE, _CLAIM = 26, 20, 15
+
+_SYSTEM_INFO = (
+    ("Machine ID", "machineID"),
+    ("System UUID", "systemUUID"),
+    ("Boot ID", "bootID"),
+    ("Kernel Version", "kernelVersion"),
+    ("OS Image", "osImage"),
+    ("Operating System", "operatingSystem"),
+    ("Architecture", "architecture"),
+    ("Container Runtime Version", "containerRuntimeVersion"),
+    ("Kubelet Version", "kubeletVersion"),
+)
 
 
 def describe_service(cluster: Cluster, item: Manifest) -> list[str]:
     """Return the description of a service without its events."""
     metadata, spec = item["metadata"], item["spec"]
     lines = [
-        field("Name", metadata["name"], _SERVICE),
-        field("Namespace", metadata["namespace"], _SERVICE),
-        *pairs("Labels", metadata.get("labels"), _SERVICE),
-        *pairs("Annotations", metadata.get("annotations"), _SERVICE, ": "),
-        field("Selector", selector_text(spec.get("selector") or {}) or "<none>", _SERVICE),
-        field("Type", spec.get("type", "ClusterIP"), _SERVICE),
-        field("IP Family Policy", spec.get("ipFamilyPolicy", "SingleStack"), _SERVICE),
-        field("IP Families", ",".join(spec.get("ipFamilies", ["IPv4"])), _SERVICE),
-        field("IP", spec.get("clusterIP", ""), _SERVICE),
-        field("IPs", spec.get("clusterIP", ""), _SERVICE),
+        field("Name", metadata["name"]),
+        field("Namespace", metadata["namespace"]),
+        *pairs("Labels", metadata.get("labels")),
+        *pairs("Annotations", metadata.get("annotations"), ": "),
+        field("Selector", selector_text(spec.get("selector") or {}) or "<none>"),
+        field("Type", spec.get("type", "ClusterIP")),
+        field("IP Family Policy", spec.get("ipFamilyPolicy", "SingleStack")),
+        field("IP Families", ",".join(spec.get("ipFamilies", ["IPv4"]))),
+        field("IP", spec.get("clusterIP", "")),
+        field("IPs", spec.get("clusterIP", "")),
     ]
     listed = cluster.store.get("endpoints", metadata["namespace"], metadata["name"])
     for port in spec.get("ports", ()):
         name = port.get("name") or "<unset>"
         protocol = port.get("protocol", "TCP")
-        lines.append(field("Port", f"{name}  {port['port']}/{protocol}", _SERVICE))
-        lines.append(
-            field("TargetPort", f"{port.get('targetPort', port['port'])}/{protocol}", _SERVICE)
-        )
-        lines.append(field("Endpoints", _endpoints(cluster, listed, port), _SERVICE))
-    lines.append(field("Session Affinity", spec.get("sessionAffinity", "None"), _SERVICE))
-    lines.append(
-        field("Internal Traffic Policy", spec.get("internalTrafficPolicy", "Cluster"), _SERVICE)
-    )
+        lines.append(field("Port", f"{name}\t{port['port']}/{protocol}"))
+        lines.append(field("TargetPort", f"{port.get('targetPort', port['port'])}/{protocol}"))
+        lines.append(field("Endpoints", _endpoints(cluster, listed, port)))
+    lines.append(field("Session Affinity", spec.get("sessionAffinity", "None")))
+    lines.append(field("Internal Traffic Policy", spec.get("internalTrafficPolicy", "Cluster")))
     return lines
 
 
@@ -62,37 +74,75 @@ def _endpoints(cluster: Cluster, listed: Manifest | None, port: Manifest) -> str
 
 
 def describe_node(cluster: Cluster, item: Manifest) -> list[str]:
-    """Return a shortened description of a node: what scheduling needs."""
+    """Return the description of a node: who it is, what it can hold and what it holds."""
     metadata, status = item["metadata"], item["status"]
-    name = metadata["name"]
-    cpu, memory = used(cluster).get(name, (0, 0.0))
-    cores = millicores(status["allocatable"]["cpu"])
+    prefix = "node-role.kubernetes.io/"
+    roles = [key.removeprefix(prefix) for key in metadata["labels"] if key.startswith(prefix)]
     lines = [
-        field("Name", name, _NODE),
-        *pairs("Labels", metadata.get("labels"), _NODE),
-        *pairs("Annotations", metadata.get("annotations"), _NODE, ": "),
-        field("CreationTimestamp", rfc1123(seconds_of(metadata["creationTimestamp"])), _NODE),
-        field("Taints", _taints(item), _NODE),
-        field("Unschedulable", str(bool(item["spec"].get("unschedulable"))).lower(), _NODE),
+        field("Name", metadata["name"]),
+        field("Roles", ",".join(roles) or "<none>"),
+        *pairs("Labels", metadata.get("labels")),
+        *pairs("Annotations", metadata.get("annotations"), ": "),
+        field("CreationTimestamp", rfc1123(seconds_of(metadata["creationTimestamp"]))),
+        field("Taints", _taints(item)),
+        field("Unschedulable", str(bool(item["spec"].get("unschedulable"))).lower()),
         "Addresses:",
-        *(f"  {address['type'] + ':':<12}{address['address']}" for address in status["addresses"]),
+        *(f"  {address['type']}:\t{address['address']}" for address in status["addresses"]),
     ]
     for title in ("Capacity", "Allocatable"):
         lines.append(f"{title}:")
         sizes = status[title.lower()]
-        lines += [f"  {key + ':':<20}{sizes[key]}" for key in sorted(sizes)]
+        lines += [f"  {key}:\t{sizes[key]}" for key in sorted(sizes)]
+    info = status["nodeInfo"]
+    lines += ["System Info:", *(f"  {name}:\t{info.get(key, '')}" for name, key in _SYSTEM_INFO)]
+    return lines + _node_pods(cluster, item)
+
+
+def _share(part: float, whole: float) -> str:
+    return f"({int(part * 100 / whole)}%)" if whole else "(0%)"
+
+
+def _sizes(cpu: int, memory: float, cores: int, mib: float) -> tuple[str, str]:
+    return (
+        f"{cpu_text(cpu)} {_share(cpu, cores)}",
+        f"{memory_text(int(memory) * 2**20)} {_share(memory, mib)}",
+    )
+
+
+def _node_pods(cluster: Cluster, item: Manifest) -> list[str]:
+    """Return what runs on a node and how much of it that takes."""
+    name, size = item["metadata"]["name"], item["status"]["allocatable"]
+    cores, mib = millicores(size["cpu"]), mebibytes(size["memory"])
     pods = [run.pod for run in cluster.runs.values() if run.pod["spec"].get("nodeName") == name]
-    lines.append(f"Non-terminated Pods:          ({len(pods)} in total)")
-    rows = [("Namespace", "Name", "CPU Requests", "Memory Requests")]
+    lines = [
+        f"Non-terminated Pods:\t({len(pods)} in total)",
+        "  Namespace\tName\t\tCPU Requests\tCPU Limits\tMemory Requests\tMemory Limits\tAge",
+        "  ---------\t----\t\t------------\t----------\t---------------\t-------------\t---",
+    ]
+    sums = {"requests": (0, 0.0), "limits": (0, 0.0)}
     for pod in sorted(pods, key=lambda one: str(one["metadata"]["name"])):
-        milli, mib = requests_of(pod)
-        where = pod["metadata"]["namespace"]
-        rows.append((where, pod["metadata"]["name"], cpu_text(milli), f"{int(mib)}Mi"))
-    lines += aligned(rows, indent="  ")
-    lines.append("Allocated resources:")
-    lines.append(f"  cpu     {cpu_text(cpu)} ({cpu * 100 // max(1, cores)}%)")
-    lines.append(f"  memory  {int(memory)}Mi")
-    return lines
+        own = {which: sizes_of(pod, which) for which in sums}
+        sums = {
+            which: (cpu + own[which][0], memory + own[which][1])
+            for which, (cpu, memory) in sums.items()
+        }
+        requests, limits = (_sizes(*own[which], cores, mib) for which in sums)
+        metadata = pod["metadata"]
+        lines.append(
+            f"  {metadata['namespace']}\t{metadata['name']}\t\t{requests[0]}\t{limits[0]}\t"
+            f"{requests[1]}\t{limits[1]}\t{age_of(pod, cluster.now)}"
+        )
+    requests, limits = (_sizes(*sums[which], cores, mib) for which in sums)
+    return [
+        *lines,
+        "Allocated resources:",
+        "  (Total limits may be over 100 percent, i.e., overcommitted.)",
+        "  Resource\tRequests\tLimits",
+        "  --------\t--------\t------",
+        f"  cpu\t{requests[0]}\t{limits[0]}",
+        f"  memory\t{requests[1]}\t{limits[1]}",
+        "  ephemeral-storage\t0 (0%)\t0 (0%)",
+    ]
 
 
 def _taints(item: Manifest) -> str:
@@ -104,10 +154,10 @@ def describe_configmap(_cluster: Cluster, item: Manifest) -> list[str]:
     """Return the description of a config map without its events."""
     metadata = item["metadata"]
     lines = [
-        field("Name", metadata["name"], 14),
-        field("Namespace", metadata["namespace"], 14),
-        *pairs("Labels", metadata.get("labels"), 14),
-        *pairs("Annotations", metadata.get("annotations"), 14, ": "),
+        field("Name", metadata["name"]),
+        field("Namespace", metadata["namespace"]),
+        *pairs("Labels", metadata.get("labels")),
+        *pairs("Annotations", metadata.get("annotations"), ": "),
         "",
         "Data",
         "====",
@@ -121,18 +171,18 @@ def describe_secret(_cluster: Cluster, item: Manifest) -> list[str]:
     """Return names and sizes, never values."""
     metadata = item["metadata"]
     lines = [
-        field("Name", metadata["name"], 14),
-        field("Namespace", metadata["namespace"], 14),
-        *pairs("Labels", metadata.get("labels"), 14),
-        *pairs("Annotations", metadata.get("annotations"), 14, ": "),
+        field("Name", metadata["name"]),
+        field("Namespace", metadata["namespace"]),
+        *pairs("Labels", metadata.get("labels")),
+        *pairs("Annotations", metadata.get("annotations"), ": "),
         "",
-        field("Type", item.get("type", "Opaque"), 6),
+        field("Type", item.get("type", "Opaque")),
         "",
         "Data",
         "====",
     ]
     data = item.get("data") or {}
-    return lines + [f"{key}:  {len(value) * 3 // 4} bytes" for key, value in sorted(data.items())]
+    return lines + [f"{key}:\t{len(value) * 3 // 4} bytes" for key, value in sorted(data.items())]
 
 
 def _peers(rules: list[Manifest] | None, word: str) -> list[str]:
@@ -166,11 +216,11 @@ def describe_policy(_cluster: Cluster, item: Manifest) -> list[str]:
     everyone = "<none> (Allowing the specific traffic to all pods in this namespace)"
     ingress = _peers(spec.get("ingress"), "From") if "Ingress" in kinds else []
     return [
-        f"Name:         {metadata['name']}",
-        f"Namespace:    {metadata['namespace']}",
+        field("Name", metadata["name"]),
+        field("Namespace", metadata["namespace"]),
         f"Created on:   {rfc1123(created)[5:]}",
-        *pairs("Labels", metadata.get("labels"), 14),
-        *pairs("Annotations", metadata.get("annotations"), 14, ": "),
+        *pairs("Labels", metadata.get("labels")),
+        *pairs("Annotations", metadata.get("annotations"), ": "),
         "Spec:",
         f"  PodSelector:     {selector_text(selector) or everyone}",
         *(
@@ -193,26 +243,33 @@ def describe_claim(cluster: Cluster, item: Manifest) -> list[str]:
         if (volume.get("persistentVolumeClaim") or {}).get("claimName") == metadata["name"]
     ]
     return [
-        field("Name", metadata["name"], _CLAIM),
-        field("Namespace", metadata["namespace"], _CLAIM),
-        field("StorageClass", spec.get("storageClassName", ""), _CLAIM),
-        field("Status", status["phase"], _CLAIM),
-        field("Volume", spec.get("volumeName", ""), _CLAIM),
-        *pairs("Labels", metadata.get("labels"), _CLAIM),
-        *pairs("Annotations", metadata.get("annotations"), _CLAIM, ": "),
-        field("Capacity", status.get("capacity", {}).get("storage", ""), _CLAIM),
-        field("Access Modes", "RWO" if status.get("accessModes") else "", _CLAIM),
-        field("VolumeMode", spec.get("volumeMode", "Filesystem"), _CLAIM),
-        field("Used By", ", ".join(sorted(users)) or "<none>", _CLAIM),
+        field("Name", metadata["name"]),
+        field("Namespace", metadata["namespace"]),
+        field("StorageClass", spec.get("storageClassName", "")),
+        field("Status", status["phase"]),
+        field("Volume", spec.get("volumeName", "")),
+        *pairs("Labels", metadata.get("labels")),
+        *pairs("Annotations", metadata.get("annotations"), ": "),
+        field("Finalizers", "[kubernetes.io/pvc-protection]"),
+        field("Capacity", status.get("capacity", {}).get("storage", "")),
+        field("Access Modes", "RWO" if status.get("accessModes") else ""),
+        field("VolumeMode", spec.get("volumeMode", "Filesystem")),
+        field("Used By", ", ".join(sorted(users)) or "<none>"),
     ]
+
+
+def describe_account(cluster: Cluster, item: Manifest) -> list[str]:
+    """Return the description of a service account without its events."""
+    secrets = ", ".join(entry["name"] for entry in item.get("imagePullSecrets") or ())
+    return [*describe_plain(cluster, item), field("Image pull secrets", secrets or "<none>")]
 
 
 def describe_plain(_cluster: Cluster, item: Manifest) -> list[str]:
     """Return what every object has."""
     metadata = item["metadata"]
     return [
-        field("Name", metadata["name"], 14),
-        field("Namespace", metadata.get("namespace", ""), 14),
-        *pairs("Labels", metadata.get("labels"), 14),
-        *pairs("Annotations", metadata.get("annotations"), 14, ": "),
+        field("Name", metadata["name"]),
+        field("Namespace", metadata.get("namespace", "")),
+        *pairs("Labels", metadata.get("labels")),
+        *pairs("Annotations", metadata.get("annotations"), ": "),
     ]

@@ -120,10 +120,17 @@ class Template:
     kind: str
     item: Manifest
     containers: list[Manifest]
+    what: str
 
     def save(self, cluster: Cluster) -> bool:
         """Store the edited copy; returns whether it changed."""
-        return save(cluster, self.kind, self.item)
+        try:
+            return save(cluster, self.kind, self.item)
+        except CommandFailed as failure:
+            text = failure.text.removeprefix("The ").replace(" ", ".apps ", 1)
+            raise CommandFailed(
+                f"error: failed to patch {self.what} update to pod template {text}"
+            ) from None
 
 
 def template_of(cluster: Cluster, command: Command) -> Template:
@@ -133,4 +140,4 @@ def template_of(cluster: Cluster, command: Command) -> Template:
     spec = item["spec"] if target.kind == "pods" else item["spec"].get("template", {}).get("spec")
     if not spec:
         raise CommandFailed(f"error: {target.kind}/{target.name} has no pod template")
-    return Template(target.kind, item, spec["containers"])
+    return Template(target.kind, item, spec["containers"], command.verb.removeprefix("set "))

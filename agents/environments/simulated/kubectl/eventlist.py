@@ -8,7 +8,7 @@ from agents.environments.simulated.clock import age, seconds_of
 from agents.environments.simulated.kubectl.columns import event_object
 from agents.environments.simulated.kubectl.output import rendered
 from agents.environments.simulated.kubectl.selecting import namespace_of
-from agents.environments.simulated.kubectl.tables import aligned, table
+from agents.environments.simulated.kubectl.tables import table
 from agents.environments.simulated.objects.kinds import ALIASES, KINDS, Manifest
 from agents.environments.simulated.telemetry.events import living
 
@@ -80,22 +80,16 @@ def section(cluster: Cluster, item: Manifest) -> list[str]:
         if event["involvedObject"]["uid"] == uid
     ]
     if not found:
-        return [
-            "Events:                   <none>" if item["kind"] == "Service" else "Events:  <none>"
-        ]
+        return ["Events:\t<none>"]
     found.sort(key=lambda event: str(event["lastTimestamp"]))
-    rows = [
-        ("Type", "Reason", "Age", "From", "Message"),
-        ("----", "------", "----", "----", "-------"),
+    lines = [
+        "Events:",
+        "  Type\tReason\tAge\tFrom\tMessage",
+        "  ----\t------\t----\t----\t-------",
     ]
-    rows += [
-        (
-            event["type"],
-            event["reason"],
-            _seen(event, cluster.now),
-            event["source"]["component"],
-            event["message"],
-        )
+    lines += [
+        f"  {event['type']}\t{event['reason']}\t{_seen(event, cluster.now)}\t"
+        f"{event['source']['component']}\t{event['message']}"
         for event in found
     ]
-    return ["Events:", *aligned(rows, indent="  ")]
+    return lines

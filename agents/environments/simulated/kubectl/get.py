@@ -46,7 +46,7 @@ def get(cluster: Cluster, command: Command) -> str:
     named = any(target.name for target in command.targets)
     text = _shown(cluster, command, groups, named=named)
     if errors and command.flag("ignore-not-found") != "true":
-        raise CommandFailed(text + "\n".join(error.text for error in errors))
+        raise CommandFailed("\n".join([*(error.text for error in errors), text]))
     return text
 
 
@@ -84,6 +84,8 @@ def _table(
     cluster: Cluster, command: Command, kind: str, items: list[Manifest], *, prefixed: bool
 ) -> str:
     columns = COLUMNS.get(kind, PLAIN)
+    if kind == "events" and command.flag("output") == "wide":
+        columns = COLUMNS["events wide"]
     wide = command.flag("output") == "wide" and columns.wide_cells is not None
     extra = [key for key in (command.flag("label-columns") or "").split(",") if key]
     everywhere = command.all_namespaces and KINDS[kind].namespaced

@@ -20,7 +20,7 @@ REDACTED = "REDACTED"
 
 
 _AMBIGUOUS = re.compile(
-    r"[-+]?[0-9][0-9_.,:eE+-]*|\d{4}-\d\d-\d\dT[0-9:]+Z|(?i:true|false|yes|no|on|off|null|y|n)|~|"
+    r"[-+]?[0-9][0-9_,:]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?|\d{4}-\d\d-\d\dT[0-9:]+Z|(?i:true|false|yes|no|on|off|null|y|n)|~|"
 )
 
 

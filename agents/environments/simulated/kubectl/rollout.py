@@ -13,7 +13,7 @@ from agents.environments.simulated.kubectl.describe_workloads import template_li
 from agents.environments.simulated.kubectl.errors import CommandFailed
 from agents.environments.simulated.kubectl.output import qualified_name
 from agents.environments.simulated.kubectl.selecting import find
-from agents.environments.simulated.kubectl.tables import aligned
+from agents.environments.simulated.kubectl.tables import elastic
 from agents.environments.simulated.objects.manifest import CHANGE_CAUSE
 
 if TYPE_CHECKING:
@@ -51,12 +51,14 @@ def status(cluster: Cluster, command: Command) -> str:
     """Return what `rollout status` sees after waiting for as long as it may."""
     deployment = rolled(cluster, command)
     line = progress(deployment)
-    if finished(deployment) or command.flag("watch") == "false":
+    if finished(deployment):
         return f"{line}\n"
     conditions = deployment["status"].get("conditions", ())
     if any(item["reason"] == "ProgressDeadlineExceeded" for item in conditions):
         name = deployment["metadata"]["name"]
         raise CommandFailed(f'error: deployment "{name}" exceeded its progress deadline')
+    if command.flag("watch") == "false":
+        return f"{line}\n"
     raise CommandFailed(f"{line}\nerror: timed out waiting for the condition")
 
 
@@ -89,9 +91,11 @@ def history(cluster: Cluster, command: Command) -> str:
         if chosen is None:
             raise CommandFailed("error: unable to find the specified revision")
         lines = template_lines(chosen["spec"]["template"])
-        return "\n".join([f"deployment.apps/{name} with revision #{wanted}", *lines]) + "\n"
-    rows = [["REVISION", "CHANGE-CAUSE"]]
+        return (
+            "\n".join([f"deployment.apps/{name} with revision #{wanted}", *elastic(lines)]) + "\n"
+        )
+    rows = ["REVISION\tCHANGE-CAUSE"]
     for revision, item in sorted(sets.items()):
         cause = (item["metadata"].get("annotations") or {}).get(CHANGE_CAUSE, "<none>")
-        rows.append([str(revision), cause])
-    return "\n".join([f"deployment.apps/{name} ", *aligned(rows)]) + "\n\n"
+        rows.append(f"{revision}\t{cause}")
+    return "\n".join([f"deployment.apps/{name} ", *elastic(rows)]) + "\n\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agents.environments.simulated.kubectl.errors import CommandFailed, not_found, qualified
+from agents.environments.simulated.kubectl.errors import CommandFailed, not_found
 from agents.environments.simulated.kubectl.jsonpath import values_at
 from agents.environments.simulated.objects.kinds import ALL_CATEGORY, KINDS, Manifest
 from agents.environments.simulated.objects.selectors import parse_selector, select
@@ -92,12 +92,18 @@ def listed(cluster: Cluster, command: Command, kind: str) -> list[Manifest]:
     return items
 
 
+def _resource(kind: str) -> str:
+    """Return a kind as the server's request errors name it."""
+    meta = KINDS[kind]
+    return f"{meta.group}/{meta.version}, Resource={kind}"
+
+
 def _fields_match(kind: str, item: Manifest, text: str) -> bool:
     for term in text.split(","):
         path, operator, value = _field_term(term)
         if path not in _FIELDS.get(kind, _COMMON):
             raise CommandFailed(
-                f'Error from server (BadRequest): Unable to find "{qualified(kind)}" that match '
+                f'Error from server (BadRequest): Unable to find "{_resource(kind)}" that match '
                 f'label selector "", field selector "{text}": field label not supported: {path}'
             )
         actual = "".join(str(found) for found in values_at(item, f".{path}")[:1])

@@ -166,7 +166,10 @@ def _patched(item: Manifest, how: str, body: Any) -> Manifest:  # noqa: ANN401 -
     elif isinstance(body, dict):
         changed = merge(item, body) if how == "merge" else strategic(item, body)
     else:
-        raise PatchFailed("json: cannot unmarshal into Go value of type map[string]interface {}")
+        word = {"str": "string", "list": "array"}.get(type(body).__name__, "number")
+        raise PatchFailed(
+            f"json: cannot unmarshal {word} into Go value of type map[string]interface {{}}"
+        )
     metadata = changed.get("metadata")
     if not isinstance(metadata, dict) or metadata.get("name") != item["metadata"]["name"]:
         raise PatchFailed("the name of the object does not match the name on the URL")
@@ -189,7 +192,7 @@ def patch(cluster: Cluster, command: Command) -> str:
     except PatchFailed as error:
         text = f"Error from server (BadRequest): {error}"
         if how == "json":
-            text = f"{_INVALID}: {error}"
+            text = _INVALID
         raise CommandFailed(text) from None
     same = save(cluster, command.targets[0].kind, changed) is False
     return f"{qualified_name(item)} patched{' (no change)' if same else ''}\n"
@@ -290,7 +293,9 @@ def label(cluster: Cluster, command: Command) -> str:
         return f"{qualified_name(item)} not {'labeled' if field == 'labels' else 'annotated'}\n"
     item["metadata"][field] = pairs
     save(cluster, kind, item)
-    return f"{qualified_name(item)} {'labeled' if field == 'labels' else 'annotated'}\n"
+    removed = field == "labels" and all("=" not in operand for operand in command.operands)
+    word = "unlabeled" if removed else "labeled" if field == "labels" else "annotated"
+    return f"{qualified_name(item)} {word}\n"
 
 
 def cordon(cluster: Cluster, command: Command) -> str:
