@@ -32,6 +32,7 @@ from streams import faust_login, topics
 from streams.codec import Received, Record, Source
 from streams.host import Host
 from streams.logging import configure
+from streams.metrics import LAG
 from streams.reducers.host import ReducerHost
 from streams.settings import KafkaSettings
 from streams.transport import CommittedApp, CommittedConsumer
@@ -73,6 +74,7 @@ SETTINGS: dict[str, Any] = {
     "worker_redirect_stdouts": False,
 }
 REDUCER_BUFFER = 8_192  # events are small, and the loops take up to 1,000 at a time
+LAG_SECONDS = 5.0
 WORKER_BUFFER = 64  # what is under way already; telemetry can be large
 
 
@@ -102,6 +104,7 @@ class RoleApp(CommittedApp):
         for companion in self.companions:
             await companion.start()
         await self.host.start(self._fail, self._commit)
+        self.add_future(self._watch_lag())
 
     async def on_stop(self) -> None:
         """Let the host finish while the consumer can still commit, then stop."""
@@ -120,6 +123,23 @@ class RoleApp(CommittedApp):
         assert isinstance(consumer, CommittedConsumer)  # noqa: S101 - the transport's own
         places = {TP(self.names[one.topic], one.partition): at for one, at in offsets.items()}
         return await consumer.commit_offsets(places)
+
+    async def _watch_lag(self) -> None:
+        """Tell every few seconds how many records of each input were not read yet."""
+        while not self.should_stop:
+            await self.sleep(LAG_SECONDS)
+            try:
+                await self._tell_lag()
+            except Exception as error:  # noqa: BLE001 - a rebalance; a metric ends no role
+                log.debug("lag unknown", role=self.role, error=repr(error)[:200])
+
+    async def _tell_lag(self) -> None:
+        names = {name: topic for topic, name in self.names.items()}
+        for tp in self.consumer.assignment():
+            position, end = await self.consumer.position(tp), self.consumer.highwater(tp)
+            if position is not None and tp.topic in names:
+                lag = LAG.labels(str(self.role), names[tp.topic], str(tp.partition))
+                lag.set(max(0, end - position))
 
     names: dict[str, str]
     """The broker's name of each input by its name in the registry."""

@@ -21,6 +21,7 @@ from streams.settings import KafkaSettings
 from streams.topics import Topic
 
 POLL_MS = 500
+FETCH_WAIT_MS = 100
 PAUSE_S = 1.0
 
 log = structlog.get_logger(__name__)
@@ -39,9 +40,7 @@ class Follower:
         self._place = TopicPartition(settings.topic(topic.name), 0)
         self._hand_on = hand_on
         self._next = 0
-        self._end: int | None = None
-        self._asked_end = 0
-        self._answered_end = 0
+        self._consumer: AIOKafkaConsumer | None = None
         self._moved = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
         self._waking: asyncio.Future[None] | None = None
@@ -65,11 +64,21 @@ class Follower:
 
     async def reach_end(self) -> None:
         """Ask where the end is now, and return when everything before it was handed on."""
-        self._asked_end += 1
-        mine = self._asked_end
-        await self._until(
-            lambda: self._answered_end >= mine and self._end is not None and self._next >= self._end
-        )
+        while True:
+            await self._until(lambda: self._consumer is not None)
+            consumer = self._consumer
+            if consumer is None:
+                continue
+            try:
+                ends = await consumer.end_offsets([self._place])
+            except FORBIDDEN as error:
+                raise self._forbidden(error) from error
+            except (KafkaError, OSError) as error:
+                log.warning("asking again", topic=self._topic.name, error=repr(error)[:300])
+                await asyncio.sleep(PAUSE_S)
+            else:
+                await self.reach(ends[self._place] - 1)
+                return
 
     async def _until(self, reached: Callable[[], bool]) -> None:
         task = self._task
@@ -86,9 +95,7 @@ class Follower:
             try:
                 await self._follow()
             except FORBIDDEN as error:
-                raise Fatal(
-                    f"may not read {self._place.topic}: {error!r}; run `aoi topics apply`"
-                ) from error
+                raise self._forbidden(error) from error
             except (KafkaError, OSError, TimeoutError) as error:
                 log.warning("following again", topic=self._topic.name, error=repr(error)[:300])
                 await asyncio.sleep(PAUSE_S)
@@ -98,6 +105,8 @@ class Follower:
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            # a waiting fetch holds up what is asked on the same connection: where the end is
+            fetch_max_wait_ms=FETCH_WAIT_MS,
             max_partition_fetch_bytes=4 * MAX_REQUEST_BYTES,
             **login.aiokafka(self._settings),
         )
@@ -106,18 +115,16 @@ class Follower:
             consumer.assign([self._place])
             if self._next:
                 consumer.seek(self._place, self._next)
+            self._consumer = consumer
+            await self._wake()
             while True:
                 await self._turn(consumer)
         finally:
+            self._consumer = None
             await asyncio.shield(consumer.stop())
 
     async def _turn(self, consumer: AIOKafkaConsumer) -> None:
-        if self._asked_end > self._answered_end:
-            asked = self._asked_end
-            self._end = (await consumer.end_offsets([self._place]))[self._place]
-            self._answered_end = asked
-        waiting = self._asked_end > self._answered_end or self._next < (self._end or 0)
-        batch = await consumer.getmany(timeout_ms=10 if waiting else POLL_MS)
+        batch = await consumer.getmany(timeout_ms=POLL_MS)
         for record in batch.get(self._place, ()):
             self._hand_on(
                 Received(
@@ -131,8 +138,10 @@ class Follower:
             )
             self._next = record.offset + 1
         self._next = max(self._next, await consumer.position(self._place))
-        async with self._moved:
-            self._moved.notify_all()
+        await self._wake()
+
+    def _forbidden(self, error: Exception) -> Fatal:
+        return Fatal(f"may not read {self._place.topic}: {error!r}; run `aoi topics apply`")
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """Wake who waits, so that it sees why the following ended."""

@@ -82,6 +82,8 @@ def given_up(
 ) -> tuple[Outgoing, ...]:
     """Return the dead letter of a record that can't be handled. Raises Fatal where it must stop."""
     if classify(error) is Answer.STOP:
+        if isinstance(error, Fatal):
+            raise error
         raise Fatal(f"{role}: {error!r}") from error
     poison = as_poison(error)
     DEADLETTERS.labels(role=str(role), reason=poison.code).inc()

@@ -15,6 +15,15 @@ Stop = Callable[[Exception], Awaitable[None]]
 Commit = Callable[[dict[Source, int]], Awaitable[bool]]
 
 
+class Participant(Protocol):
+    """A reducer or a worker; the registry knows which by its role."""
+
+    @property
+    def role(self) -> Role:
+        """The role."""
+        ...
+
+
 class Host(Protocol):
     """One role in one process."""
 

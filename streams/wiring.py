@@ -16,7 +16,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from agents.contracts.ids import ModelId
 from agents.environments.remote.client import Connection
 from agents.models.protocol import Model
-from agents.reducer import AnyReducer
 from agents.roles import Role
 from agents.settings import (
     CloserSettings,
@@ -27,10 +26,10 @@ from agents.settings import (
     ObserverSettings,
     Places,
 )
-from agents.worker import Fatal, Worker
+from agents.worker import Fatal
 from streams import permission, topics
 from streams.app import Companion, RoleApp, build_app
-from streams.host import now
+from streams.host import Participant, now
 from streams.settings import KafkaSettings
 from streams.store import Store
 
@@ -39,7 +38,7 @@ from streams.store import Store
 class Wired:
     """A role, ready to be hosted."""
 
-    participant: AnyReducer | Worker
+    participant: Participant
     companions: Sequence[Companion] = ()
 
 
@@ -172,7 +171,9 @@ def _executor(kafka: KafkaSettings, places: Places) -> Wired:
     settings, rng = GateSettings(), random.Random()  # noqa: S311 - jitter of waits
     keyring = Keyring.load(_existing(places.keyring))
     ledger = KafkaLedger(kafka, now, rng)
-    audit = KafkaAuditTrail(kafka, SigningKey.load(_existing(places.keys / "executor.key")), now, rng)
+    audit = KafkaAuditTrail(
+        kafka, SigningKey.load(_existing(places.keys / "executor.key")), now, rng
+    )
     controls = Controls(keyring, now)
     worker = ExecutorWorker(
         cluster=RemoteWrite(_connection()),

@@ -13,7 +13,7 @@ from rich.console import Console
 from agents.roles import Role
 from deploy.cli._login import Credentials, login, run, shown
 from streams.intake.reading import FORMATS
-from streams.intake.serve import served
+from streams.intake.server import served
 from streams.intake.settings import IntakeSettings
 from streams.settings import KafkaSettings
 

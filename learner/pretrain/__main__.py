@@ -25,6 +25,8 @@ def parser() -> argparse.ArgumentParser:
     """Return the options."""
     options = argparse.ArgumentParser(prog="python -m learner.pretrain", description=__doc__)
     options.add_argument("--out", type=Path, default=Path("model"), help="folder of the result")
+    options.add_argument("--work", type=Path, help="folder of shards and states (OUT/work)")
+    options.add_argument("--store", help="float32, float16 or bfloat16 in the files")
     options.add_argument("--quick", action="store_true", help="all parts, small, in ten minutes")
     options.add_argument("--minutes", type=float, default=9.0, help="wall clock for everything")
     options.add_argument("--seed", type=int, default=0)
@@ -63,7 +65,9 @@ def config_of(chosen: argparse.Namespace) -> "PretrainConfig":
         network = network.model_copy(update={"layers": chosen.layers})
     if chosen.rate:
         train = train.model_copy(update={"peak_rate": chosen.rate})
-    changed = {"network": network, "train": train}
+    changed: dict[str, object] = {"network": network, "train": train, "work": chosen.work}
+    if chosen.store:
+        changed["store"] = chosen.store
     if chosen.incidents is not None:
         changed["incidents"] = chosen.incidents
     return config.model_copy(update=changed)

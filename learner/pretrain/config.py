@@ -19,6 +19,7 @@ class PretrainConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     out: Path
+    work: Path | None = Field(default=None, description="shards and states; None: out/work")
     minutes: float = Field(gt=0)
     seed: int = Field(default=0, ge=0)
     workers: int = Field(default=1, ge=1)
@@ -28,8 +29,14 @@ class PretrainConfig(BaseModel):
     at_once: int = Field(default=64, ge=1)
     reserve: float = Field(default=60.0, ge=0, description="seconds for export and evaluation")
     early: float = Field(default=0.0, ge=0, lt=1)
+    store: str = Field(default="float32", pattern="^(float32|float16|bfloat16)$")
     network: NetworkConfig = NetworkConfig()
     train: TrainConfig = TrainConfig()
+
+    @property
+    def work_folder(self) -> Path:
+        """Where a run keeps what nobody needs after it."""
+        return self.work or self.out / "work"
 
 
 def full(

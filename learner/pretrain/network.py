@@ -3,6 +3,7 @@
 Invariant: what is exported loads with plain transformers and vLLM; no file is over 16 MB.
 """
 
+import json
 from pathlib import Path
 
 import torch
@@ -56,10 +57,14 @@ def export_network(network: Qwen3ForCausalLM, folder: Path, *, dtype: torch.dtyp
     state = network.state_dict()
     weights = {name: value.detach().to("cpu", dtype) for name, value in state.items()}
     weights.pop("lm_head.weight", None)
-    kept = network.config.dtype
-    network.config.dtype = dtype
     network.save_pretrained(folder, state_dict=weights, max_shard_size=MAX_FILE)
-    network.config.dtype = kept
+    config = folder / "config.json"
+    fields = json.loads(config.read_text(encoding="utf-8")) | {
+        "dtype": str(dtype).partition(".")[2]
+    }
+    config.write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    for file in folder.glob("*.safetensors"):
+        file.chmod(0o644)
 
 
 def parameters_of(network: Qwen3ForCausalLM) -> int:

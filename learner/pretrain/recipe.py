@@ -44,7 +44,7 @@ def pretrain(config: PretrainConfig, *, command: str, say: Say, show: Show) -> R
     """Run everything; return the evaluation, or None when none was asked for."""
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     started = time.monotonic()
-    out, work = config.out, config.out / "work"
+    out, work = config.out, config.work_folder
     work.mkdir(parents=True, exist_ok=True)
     runs = _survey(config, say)
     chat = _tokenizer(config, runs, say)
@@ -98,7 +98,7 @@ def pretrain(config: PretrainConfig, *, command: str, say: Say, show: Show) -> R
         "demonstrations": f"{made.demonstrations:,}",
         "failed": f"{made.failed:,}",
         "validation": f"{validation:.4f}",
-        "dtype": "float32",
+        "dtype": config.store,
         "digest": _digest(out),
     }
     card.write_card(out, facts, report)
@@ -123,7 +123,7 @@ def _held(runs: list[Demonstration]) -> list[Demonstration]:
 def _tokenizer(config: PretrainConfig, runs: list[Demonstration], say: Say) -> ChatFormat:
     texts = [f"{lesson.prompt}\n{lesson.reply}" for run in runs for lesson in run.lessons]
     tokenizer = train_tokenizer(texts, config.network.vocabulary)
-    for folder in (config.out, config.out / "work" / "tokenizer"):
+    for folder in (config.out, config.work_folder / "tokenizer"):
         save_tokenizer(tokenizer, folder, max_positions=config.network.max_positions)
     chat = ChatFormat(config.out)
     sizes = sorted(
@@ -138,8 +138,8 @@ def _tokenizer(config: PretrainConfig, runs: list[Demonstration], say: Say) -> C
 
 def _export(network: Qwen3ForCausalLM, config: PretrainConfig, folder: Path, say: Say) -> None:
     """Write weights, and the tokenizer where it is not there yet."""
-    export_network(network, folder, dtype=torch.float32)
-    for file in (config.out / "work" / "tokenizer").iterdir():
+    export_network(network, folder, dtype=getattr(torch, config.store))
+    for file in (config.work_folder / "tokenizer").iterdir():
         if not (folder / file.name).exists():
             (folder / file.name).write_bytes(file.read_bytes())
     say(f"exported {folder}")

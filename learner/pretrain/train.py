@@ -44,6 +44,7 @@ class TrainConfig(BaseModel):
     prompt_weight: float = Field(default=0.2, ge=0)
     compiled: bool = False
     buffer: int = Field(default=4096, ge=1, description="samples shuffled together")
+    steps: int | None = Field(default=None, ge=1, description="end here if time allows so many")
     save_every: float = Field(default=60.0, gt=0, description="seconds between resumable states")
 
 
@@ -95,7 +96,7 @@ class Trainer:
         self.network.train()
         for batch in self._prefetched(stream):
             elapsed = time.monotonic() - started + spent
-            share = min(1.0, elapsed / seconds)
+            share = self._share(elapsed / seconds)
             while due and share >= due[0]:
                 hooks.at[due.pop(0)](self.network)
             if share >= 1.0:
@@ -148,6 +149,11 @@ class Trainer:
         self.progress.rate = rate
         self.progress.tokens += sum(len(sample.ids) for sample in group)
         return (losses.detach() * reply[learned]).sum() / reply.sum()
+
+    def _share(self, of_time: float) -> float:
+        """Return the part of the training that is over: of its time, or of its steps."""
+        steps = self._config.steps
+        return min(1.0, max(of_time, self.progress.step / steps if steps else 0.0))
 
     def _losses(self, ids: Tensor, learned: Tensor) -> Tensor:
         """Return the loss of each learned token; learned [rows, width - 1] is about the next id."""

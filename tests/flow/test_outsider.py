@@ -1,7 +1,7 @@
 """The outsider's scripts against the whole pipeline: an alert in, a decision in, the act seen.
 
-`alert_producer.py` and `approver.py` of `docs/examples/` run as they stand, with a Kafka login and a
-key; what becomes of it is read from public topics as a user that has no other rights.
+`alert_producer.py` and `approver.py` of `docs/examples/` run as they stand, with a Kafka login and
+a key; what becomes of it is read from public topics as a user that has no other rights.
 """
 
 import asyncio

@@ -15,7 +15,7 @@ from agents.contracts.alert import AlertGrouped
 from agents.contracts.audit import DeadLettered
 from streams import history, login
 from streams.codec import rfc3339
-from streams.intake.serve import served
+from streams.intake.server import served
 from streams.intake.settings import IntakeSettings
 from streams.intake.worker import IntakeWorker
 from streams.topics import ALERTS, ALERTS_GROUPED, DEADLETTERS

@@ -31,12 +31,14 @@ class FakeSink:
         self.gate.set()
 
     async def publish(self, events: Sequence[Event]) -> None:
+        """Keep the events, when it may."""
         await self.gate.wait()
         if self.broken:
             raise Transient("no broker")
         self.events.extend(events)
 
     async def ready(self) -> bool:
+        """Tell whether it works."""
         return not self.broken
 
 

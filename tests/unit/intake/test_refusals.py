@@ -1,4 +1,4 @@
-"""Every way in which a delivery can be bad, each with its own reason code; and nothing else leaks."""
+"""Every way in which a delivery can be bad, each with its reason code; nothing else leaks."""
 
 import hmac
 import json

@@ -1,5 +1,6 @@
 """The codec: what is written is read back equal, and nothing but Poison comes of bad bytes."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -46,37 +47,28 @@ def with_header(record: Record, name: str, value: bytes) -> Record:
     return Record(key=kept.key, value=kept.value, headers=(*kept.headers, (name, value)))
 
 
-@given(
-    identity=TEXT,
+EVENTS = st.builds(
+    event,
+    id=TEXT,
     key=TEXT,
     time=TIMES,
     incident=st.none() | TEXT,
     cause=st.none() | TEXT,
     sequence=st.none() | st.integers(0, 2**59),
-    applied=st.lists(TEXT, max_size=5),
-    reason=st.text(st.characters(exclude_categories=["Cs"])),
+    applied=st.lists(TEXT, max_size=5).map(tuple),
+    traceparent=st.none() | st.just("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+    fact=st.builds(
+        GroupReleased,
+        group=TEXT,
+        incident_id=TEXT,
+        outcome=TEXT,
+        reason=st.text(st.characters(exclude_categories=["Cs"])),
+    ),
 )
-def test_what_is_written_is_read_back_equal(
-    identity: str,
-    key: str,
-    time: datetime,
-    incident: str | None,
-    cause: str | None,
-    sequence: int | None,
-    applied: list[str],
-    reason: str,
-) -> None:
-    written = event(
-        id=EventId(identity),
-        key=key,
-        time=time,
-        incident=incident,
-        cause=cause,
-        sequence=sequence,
-        applied=tuple(applied),
-        traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-        fact=GroupReleased(group=key, incident_id="i", outcome="o", reason=reason),
-    )
+
+
+@given(written=EVENTS)
+def test_what_is_written_is_read_back_equal(written: Event) -> None:
     assert decode(received(encode(written)), topics.ALERTS_GROUPED.facts) == written
 
 
@@ -95,10 +87,8 @@ def test_any_bytes_are_an_event_or_poison(
     key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
 ) -> None:
     record = Record(key=key, value=value, headers=tuple(headers))
-    try:
+    with suppress(Poison):
         decode(received(record))
-    except Poison as error:
-        assert error.code
 
 
 def test_the_cloudevents_sdk_reads_our_records() -> None:

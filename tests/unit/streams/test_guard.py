@@ -1,3 +1,4 @@
+# ruff: noqa: D102 - fakes are told by the protocols that they follow
 """The guard: what becomes of each kind of exception, for every role there is."""
 
 import errno
@@ -11,8 +12,9 @@ from aiokafka.errors import KafkaConnectionError
 from agents.contracts.alert import GroupReleased
 from agents.contracts.audit import DeadLettered
 from agents.contracts.envelope import Event
-from agents.contracts.ids import EventId, IncidentId
+from agents.contracts.ids import EventId, IncidentId, PlanId
 from agents.contracts.model_base import Fact
+from agents.contracts.telemetry import TelemetryCollected, TelemetryKind
 from agents.environments.protocol import EnvironmentUnavailable
 from agents.models.protocol import ModelUnavailable
 from agents.reducer import Output, ReducerState, Step
@@ -240,10 +242,13 @@ async def test_a_fatal_error_stops_the_process_and_acknowledges_nothing() -> Non
     host = WorkerHost(Dying(Role.COMPRESSOR), KafkaSettings())
     await host.start(stop, commit)
     key = IncidentId("k")
-    from agents.contracts.telemetry import TelemetryCollected, TelemetryKind  # noqa: PLC0415
-
     fact = TelemetryCollected(
-        incident_id=key, plan_id="p", iteration=1, kind=TelemetryKind.READ, line="l", exit_code=0
+        incident_id=key,
+        plan_id=PlanId("p"),
+        iteration=1,
+        kind=TelemetryKind.READ,
+        line="l",
+        exit_code=0,
     )
     record = encode(Event(id=EventId("e"), source="t", time=NOW, key=key, fact=fact))
     await host.take(received(topics.TELEMETRY, record))
