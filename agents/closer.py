@@ -41,7 +41,7 @@ class CloserState(ReducerState):
     """An incident under construction; once `closed` is set only amendments follow."""
 
     incident: IncidentSnapshot | None = None
-    plans: dict[int, PlanProposed] = Field(default_factory=dict)
+    plans: dict[PlanId, PlanProposed] = Field(default_factory=dict)
     replies: dict[int, tuple[ModelReplied, ...]] = Field(default_factory=dict)
     observations: dict[PlanId, tuple[EventId, ObservationRecorded]] = Field(default_factory=dict)
     refusals: dict[PlanId, ActionRefused] = Field(default_factory=dict)
@@ -172,7 +172,7 @@ def _gathered(state: CloserState, event: Event) -> CloserState:
             plain = IncidentSnapshot.model_validate(dict(snapshot))
             return state.model_copy(update={"incident": plain})
         case PlanProposed() as plan:
-            return state.model_copy(update={"plans": {plan.iteration: plan} | state.plans})
+            return state.model_copy(update={"plans": {plan.plan_id: plan} | state.plans})
         case ModelReplied() as reply:
             before = state.replies.get(reply.iteration, ())
             replies = {**state.replies, reply.iteration: (*before, reply)}
@@ -205,7 +205,7 @@ def _record(state: CloserState, now: datetime, *, revision: int) -> dict[str, ob
         "task": state.incident.task,
         "title": state.incident.title,
         "namespace": state.incident.namespace,
-        "steps": tuple(_step(state, state.plans[number]) for number in sorted(state.plans)),
+        "steps": tuple(_step(state, plan) for plan in sorted(state.plans.values(), key=_order)),
         "submission": last.submission if last else None,
         "model_id": last.model_id if last else None,
         "guidance_ids": last.guidance_ids if last else (),
@@ -221,12 +221,17 @@ def _record(state: CloserState, now: datetime, *, revision: int) -> dict[str, ob
     }
 
 
+def _order(plan: PlanProposed) -> tuple[int, bool]:
+    """Steps stand by iteration; a submission that spent the last one stands behind it."""
+    return plan.iteration, plan.kind is PlanKind.SUBMIT
+
+
 def _step(state: CloserState, plan: PlanProposed) -> TrajectoryStep:
     seen = state.observations.get(plan.plan_id)
     refused = state.refusals.get(plan.plan_id)
     order = state.orders.get(plan.plan_id)
     act = state.executions.get(plan.plan_id)
-    replies = state.replies.get(plan.iteration, ())
+    replies = state.replies.get(plan.iteration, ()) if plan.sample else ()
     return TrajectoryStep(
         iteration=plan.iteration,
         plan_id=plan.plan_id,

@@ -196,7 +196,7 @@ class ObserverReducer:
                 return self._submit(state, event, SubmitReason.MODEL_UNAVAILABLE)
             again = state.model_copy(update={"model_failures": state.model_failures + 1})
             return self._ask(again, iteration=state.iteration, attempt=state.attempt)
-        assert state.incident is not None  # noqa: S101
+        assert state.incident is not None  # noqa: S101 - every phase but NEW has one
         try:
             reply = parse_reply(fact.text, state.incident.task)
         except MalformedReply as error:
@@ -235,7 +235,7 @@ class ObserverReducer:
     def _plan(
         self, state: ObserverState, kind: PlanKind, reply: Reply | None, fact: ModelReplied | None
     ) -> PlanProposed:
-        assert state.incident is not None  # noqa: S101
+        assert state.incident is not None  # noqa: S101 - every phase but NEW has one
         return PlanProposed(
             incident_id=IncidentId(state.key),
             plan_id=PlanId(derive("plan", state.key, state.iteration, kind)),
@@ -248,7 +248,7 @@ class ObserverReducer:
             target=reply.target if reply else "",
             check=reply.check if reply else "",
             confidence=reply.confidence if reply else 0,
-            model_id=state.model_id,
+            model_id=fact.model_id if fact else state.model_id,
             guidance_ids=state.guidance_ids,
             sample=fact.sample if fact else None,
         )
@@ -261,7 +261,7 @@ class ObserverReducer:
         reply: Reply | None = None,
         fact: ModelReplied | None = None,
     ) -> Step[ObserverState]:
-        assert state.incident is not None  # noqa: S101
+        assert state.incident is not None  # noqa: S101 - every phase but NEW has one
         submission = Submission(
             task=state.incident.task,
             reason=reason,

@@ -67,8 +67,15 @@ class Step(Generic[S]):
 class Reducer(Protocol[S]):
     """A pure state machine over one key."""
 
-    role: Role
-    state_type: type[S]
+    @property
+    def role(self) -> Role:
+        """The role that it plays."""
+        ...
+
+    @property
+    def state_type(self) -> type[S]:
+        """The class that its stored states are read as."""
+        ...
 
     def key_of(self, event: Event) -> str | None:
         """Return the key whose state the event advances; None when it is not for this reducer."""

@@ -1,7 +1,8 @@
 """What a worker is: it holds no state, may wait, and answers one event with outputs.
 
 Invariant: the ids of a worker's outputs derive from the event's, so a redelivery repeats them.
-An exception says what to do: `Transient` again, `Poison` dead letter, anything else stops the role.
+An exception says what to do: `Transient` again, `Poison` dead letter, `Fatal` stops the role. Any
+other is a dead letter `defect`: of a worker after three tries, of a reducer at once.
 """
 
 from collections.abc import Sequence
@@ -43,7 +44,10 @@ class Fatal(AoiError):
 class Worker(Protocol):
     """A role without state."""
 
-    role: Role
+    @property
+    def role(self) -> Role:
+        """The role that it plays."""
+        ...
 
     async def handle(self, event: Event) -> Sequence[Output]:
         """Answer one event; an empty answer means that the event was not for this role.

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from streams import rights
 from streams.rights import Right
 from streams.settings import KafkaSettings
-from streams.topics import TOPICS, Topic
+from streams.topic import Topic
+from streams.topics import TOPICS
 
 
 class TopicShrinks(Exception):

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 from agents.contracts.model_base import Fact
 from streams import schema
-from streams.topics import TOPICS, Key, Topic, Visibility
+from streams.topic import Key, Topic, Visibility
+from streams.topics import TOPICS
 
 VERSION = "3.1.0"
 CONTRACT_VERSION = "1.0.0"

@@ -21,7 +21,7 @@ from agents.worker import Poison
 from streams.codec import Received, decode
 from streams.follow import Follower
 from streams.settings import KafkaSettings
-from streams.topics import Topic
+from streams.topic import Topic
 
 log = structlog.get_logger(__name__)
 

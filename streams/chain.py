@@ -16,7 +16,7 @@ from agents.contracts.model_base import Fact
 from streams import history, topics
 from streams.codec import Received
 from streams.settings import KafkaSettings
-from streams.topics import Key, Topic
+from streams.topic import Key, Topic
 
 CARRIERS: tuple[Topic, ...] = (
     topics.PLANS,

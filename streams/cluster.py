@@ -30,7 +30,8 @@ from streams import login
 from streams.admin import ClusterState, Diff, TopicState
 from streams.rights import Right
 from streams.settings import KafkaSettings
-from streams.topics import ALL_USERS, TOPICS, Topic
+from streams.topic import ALL_USERS, Topic
+from streams.topics import TOPICS
 
 TIMEOUT_S = 30.0
 POLL_S = 0.05
@@ -151,8 +152,8 @@ def _rights(kafka: AdminClient) -> frozenset[Right]:
         ResourceType.ANY,
         None,  # type: ignore[arg-type]  # none: any name; the stubs say otherwise
         ResourcePatternType.ANY,
-        None,  # type: ignore[arg-type]
-        None,  # type: ignore[arg-type]
+        None,  # type: ignore[arg-type]  # likewise
+        None,  # type: ignore[arg-type]  # likewise
         AclOperation.ANY,
         AclPermissionType.ALLOW,
     )

@@ -19,7 +19,7 @@ from agents.contracts.ids import EventId, IncidentId
 from agents.contracts.model_base import TYPE_PREFIX, TYPE_SUFFIX, Fact
 from agents.contracts.registry import FACTS
 from agents.worker import Poison
-from streams.topics import MAX_RECORD_BYTES
+from streams.topic import MAX_RECORD_BYTES
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"

@@ -15,16 +15,8 @@ import orjson
 import yaml
 
 from streams import asyncapi, schema
-from streams.topics import (
-    ALL_USERS,
-    DAY_MS,
-    FOR_EVER,
-    ROLES,
-    TOPICS,
-    Topic,
-    User,
-    Visibility,
-)
+from streams.topic import ALL_USERS, DAY_MS, FOR_EVER, ROLES, Topic, User, Visibility
+from streams.topics import TOPICS
 
 ROOT = Path(__file__).parent.parent
 SCHEMAS = Path("streams/schemas")

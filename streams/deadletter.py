@@ -13,7 +13,7 @@ from agents.contracts.ids import EventId, derive
 from agents.roles import Role
 from agents.worker import Poison
 from streams.codec import MAX_HEADER_BYTES, Headers, Received
-from streams.topics import MAX_RECORD_BYTES
+from streams.topic import MAX_RECORD_BYTES
 
 MAX_KEPT_BYTES = MAX_RECORD_BYTES // 2
 MAX_KEY_BYTES = 65_536

@@ -18,7 +18,7 @@ from streams import login
 from streams.codec import Received, Record, Source
 from streams.kafka_log import FORBIDDEN, MAX_REQUEST_BYTES
 from streams.settings import KafkaSettings
-from streams.topics import Topic
+from streams.topic import Topic
 
 POLL_MS = 500
 FETCH_WAIT_MS = 100

@@ -15,7 +15,8 @@ from streams import login
 from streams.codec import Received, Record, Source, decode
 from streams.partitioner import partition_of
 from streams.settings import KafkaSettings
-from streams.topics import ALL_USERS, BY_NAME, MAX_RECORD_BYTES, Topic, Visibility
+from streams.topic import ALL_USERS, MAX_RECORD_BYTES, Topic, Visibility
+from streams.topics import BY_NAME
 
 POLL_MS = 500
 FETCH_BYTES = 4 * MAX_RECORD_BYTES

@@ -23,7 +23,8 @@ from agents.worker import Fatal
 from streams import login
 from streams.codec import Source
 from streams.settings import KafkaSettings
-from streams.topics import MAX_RECORD_BYTES, STATES
+from streams.topic import MAX_RECORD_BYTES
+from streams.topics import STATES
 from streams.transaction import LogBroken, LogFenced
 from streams.wire import Outgoing
 

@@ -29,7 +29,8 @@ from streams import history, login, ranges
 from streams.codec import Record
 from streams.deadletter import MAX_KEPT_BYTES
 from streams.settings import KafkaSettings
-from streams.topics import BY_NAME, DEADLETTERS, MAX_RECORD_BYTES, Outsider, User
+from streams.topic import MAX_RECORD_BYTES, Outsider, User
+from streams.topics import BY_NAME, DEADLETTERS
 
 READ_SECONDS = 10.0
 METADATA_CHARS = 4096

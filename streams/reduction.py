@@ -20,7 +20,8 @@ from agents.worker import Fatal, Poison
 from streams.codec import Received, Record, Source, decode, encode
 from streams.guard import given_up
 from streams.partitioner import partition_of
-from streams.topics import BY_NAME, MAX_RECORD_BYTES, STATES
+from streams.topic import MAX_RECORD_BYTES
+from streams.topics import BY_NAME, STATES
 from streams.wire import Outgoing, all_outgoing
 
 # two kinds of keys in a state topic; a reducer's key comes from outside and can't imitate the other

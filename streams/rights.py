@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from streams.settings import KafkaSettings
-from streams.topics import REDUCERS, TOPICS, Topic
+from streams.topic import Topic
+from streams.topics import REDUCERS, TOPICS
 
 
 class Resource(StrEnum):

@@ -7,7 +7,8 @@ new one and no field of the old one has gone. Pure; `streams/contract.py` reads 
 from collections.abc import Iterable, Iterator, Mapping
 
 from agents.contracts.model_base import TYPE_PREFIX, Fact
-from streams.topics import TOPICS, Visibility
+from streams.topic import Visibility
+from streams.topics import TOPICS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = Mapping[str, object]

@@ -18,7 +18,7 @@ from agents.worker import Poison
 from streams import login
 from streams.codec import Received, Record, Source, decode
 from streams.settings import KafkaSettings
-from streams.topics import Topic
+from streams.topic import Topic
 
 POLL_MS = 200
 PAUSE_SECONDS = 0.5

@@ -4,8 +4,7 @@ Invariant: a topic's name as a string stands here and nowhere else. ACLs, AsyncA
 Schemas, `docs/contract/` and the rights table are generated from `TOPICS`.
 """
 
-from dataclasses import dataclass, field
-from enum import StrEnum
+from functools import partial
 
 from agents.contracts import (
     alert,
@@ -23,99 +22,15 @@ from agents.contracts import (
 )
 from agents.contracts.model_base import Fact
 from agents.roles import Role
+from streams.topic import ALL_USERS, DAY_MS, FOR_EVER, ROLES, Key, Outsider, Topic, Visibility
 
-DAY_MS = 24 * 3600 * 1000
-FOR_EVER = -1
-
-
-class Outsider(StrEnum):
-    """A Kafka user that is no role of the pipeline."""
-
-    PRODUCER = "producer"
-    APPROVER = "approver"
-    OPERATOR = "operator"
-    JUDGE = "judge"
-    LEARNER = "learner"
-    AUDITOR = "auditor"
-
-
-class Key(StrEnum):
-    """What the partition key of a topic is."""
-
-    ANY = "any"
-    GROUP = "group"
-    INCIDENT = "incident"
-    APPROVAL = "approval"
-    SIGNATURE = "signature"
-    ROLE = "role"
-    WRITER = "writer"
-    SOURCE = "source"
-    STATE = "state"
-
-
-class Visibility(StrEnum):
-    """Whether outsiders may build on a topic."""
-
-    PUBLIC_IN = "public-in"
-    PUBLIC_OUT = "public-out"
-    INTERNAL = "internal"
-
-
-User = Role | Outsider
-ROLES: tuple[Role, ...] = tuple(Role)
-ALL_USERS: tuple[User, ...] = (*Role, *Outsider)
-INCIDENT_PARTITIONS = 8
-MAX_RECORD_BYTES = 1_048_576
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Topic:
-    """One topic. `retention_ms` -1 keeps for ever; `broadcast` readers read all, without a group.
-
-    `transactional_writers` commit through a Kafka transaction (the reducers).
-    """
-
-    name: str
-    key: Key
-    facts: tuple[type[Fact], ...]
-    writers: tuple[User, ...]
-    readers: tuple[User, ...]
-    visibility: Visibility
-    retention_ms: int
-    partitions: int = INCIDENT_PARTITIONS
-    compacted: bool = False
-    min_compaction_lag_ms: int = 0
-    broadcast: tuple[Role, ...] = ()
-    doc: str = ""
-    config: dict[str, str] = field(default_factory=dict)
-
-    def kafka_config(self) -> dict[str, str]:
-        """Return the topic's Kafka configuration; values are strings as Kafka has them."""
-        wanted = {
-            "cleanup.policy": "compact" if self.compacted else "delete",
-            "retention.ms": str(self.retention_ms),
-            "max.message.bytes": str(MAX_RECORD_BYTES + 65_536),
-        }
-        if self.compacted:
-            wanted["min.compaction.lag.ms"] = str(self.min_compaction_lag_ms)
-        return wanted | self.config
-
-
-def _public_in(name: str, key: Key, **more: object) -> Topic:
-    return Topic(name=name, key=key, visibility=Visibility.PUBLIC_IN, **more)  # type: ignore[arg-type]
-
-
-def _public_out(name: str, key: Key, **more: object) -> Topic:
-    return Topic(name=name, key=key, visibility=Visibility.PUBLIC_OUT, **more)  # type: ignore[arg-type]
-
-
-def _internal(name: str, key: Key, **more: object) -> Topic:
-    return Topic(name=name, key=key, visibility=Visibility.INTERNAL, **more)  # type: ignore[arg-type]
-
+_public_in = partial(Topic, visibility=Visibility.PUBLIC_IN)
+_public_out = partial(Topic, visibility=Visibility.PUBLIC_OUT)
+_internal = partial(Topic, visibility=Visibility.INTERNAL)
 
 ALERTS = _public_in(
-    "alerts",
-    Key.ANY,
+    name="alerts",
+    key=Key.ANY,
     facts=(alert.AlertReceived,),
     writers=(Outsider.PRODUCER, Role.INTAKE),
     readers=(Role.INTAKE,),
@@ -123,8 +38,8 @@ ALERTS = _public_in(
     doc="Alerts from anyone, in the AOI form.",
 )
 ACTIONS_DECIDED = _public_in(
-    "actions.decided",
-    Key.ANY,
+    name="actions.decided",
+    key=Key.ANY,
     facts=(approval.ActionDecided,),
     writers=(Outsider.APPROVER,),
     readers=(Role.VERIFIER,),
@@ -132,8 +47,8 @@ ACTIONS_DECIDED = _public_in(
     doc="Signed decisions from any approver.",
 )
 FEEDBACK = _public_in(
-    "feedback",
-    Key.ANY,
+    name="feedback",
+    key=Key.ANY,
     facts=(feedback.OutcomeJudged,),
     writers=(Outsider.JUDGE,),
     readers=(Role.VERIFIER,),
@@ -141,8 +56,8 @@ FEEDBACK = _public_in(
     doc="Signed judgements of outcomes: a person, a ticket system, the lab's oracle.",
 )
 CONTROLS = _public_in(
-    "controls",
-    Key.ANY,
+    name="controls",
+    key=Key.ANY,
     facts=(feedback.ControlIssued,),
     writers=(Outsider.OPERATOR,),
     readers=(Role.CORRELATOR, Role.GATE, Role.EXECUTOR),
@@ -153,8 +68,8 @@ CONTROLS = _public_in(
     doc="Signed orders of operators: pause, resume, silence, close.",
 )
 INCIDENTS = _public_out(
-    "incidents",
-    Key.INCIDENT,
+    name="incidents",
+    key=Key.INCIDENT,
     facts=(incident.IncidentOpened, incident.IncidentUpdated, incident.IncidentClosed),
     writers=(Role.CORRELATOR,),
     readers=ALL_USERS,
@@ -164,8 +79,8 @@ INCIDENTS = _public_out(
     doc="Full snapshots of incidents.",
 )
 PLANS = _public_out(
-    "plans",
-    Key.INCIDENT,
+    name="plans",
+    key=Key.INCIDENT,
     facts=(plan.PlanProposed,),
     writers=(Role.OBSERVER,),
     readers=ALL_USERS,
@@ -173,8 +88,8 @@ PLANS = _public_out(
     doc="One step each: a read, an act to ask for, or the submission.",
 )
 OBSERVATIONS = _public_out(
-    "observations",
-    Key.INCIDENT,
+    name="observations",
+    key=Key.INCIDENT,
     facts=(observation.ObservationRecorded,),
     writers=(Role.COMPRESSOR,),
     readers=ALL_USERS,
@@ -182,8 +97,8 @@ OBSERVATIONS = _public_out(
     doc="Compressed, redacted evidence.",
 )
 ACTIONS_REQUESTED = _public_out(
-    "actions.requested",
-    Key.APPROVAL,
+    name="actions.requested",
+    key=Key.APPROVAL,
     facts=(approval.ApprovalRequested,),
     writers=(Role.GATE,),
     readers=ALL_USERS,
@@ -191,8 +106,8 @@ ACTIONS_REQUESTED = _public_out(
     doc="Requests for approval.",
 )
 ACTIONS_APPROVED = _public_out(
-    "actions.approved",
-    Key.INCIDENT,
+    name="actions.approved",
+    key=Key.INCIDENT,
     facts=(approval.ActionApproved,),
     writers=(Role.GATE,),
     readers=ALL_USERS,
@@ -200,8 +115,8 @@ ACTIONS_APPROVED = _public_out(
     doc="Signed orders.",
 )
 ACTIONS_REFUSED = _public_out(
-    "actions.refused",
-    Key.INCIDENT,
+    name="actions.refused",
+    key=Key.INCIDENT,
     facts=(approval.ActionRefused,),
     writers=(Role.GATE,),
     readers=ALL_USERS,
@@ -209,8 +124,8 @@ ACTIONS_REFUSED = _public_out(
     doc="Actions refused by policy, preview, a person or expiry.",
 )
 ACTIONS_EXECUTED = _public_out(
-    "actions.executed",
-    Key.INCIDENT,
+    name="actions.executed",
+    key=Key.INCIDENT,
     facts=(execution.ActionExecuted,),
     writers=(Role.EXECUTOR,),
     readers=ALL_USERS,
@@ -218,8 +133,8 @@ ACTIONS_EXECUTED = _public_out(
     doc="What became of orders.",
 )
 TRAJECTORIES = _public_out(
-    "trajectories",
-    Key.INCIDENT,
+    name="trajectories",
+    key=Key.INCIDENT,
     facts=(trajectory.TrajectoryClosed, trajectory.TrajectoryAmended),
     writers=(Role.CLOSER,),
     readers=ALL_USERS,
@@ -227,8 +142,8 @@ TRAJECTORIES = _public_out(
     doc="Every closed incident, step by step.",
 )
 TRAJECTORIES_FAILED = _public_out(
-    "trajectories.failed",
-    Key.INCIDENT,
+    name="trajectories.failed",
+    key=Key.INCIDENT,
     facts=(trajectory.TrajectoryClosed, trajectory.TrajectoryAmended),
     writers=(Role.CLOSER,),
     readers=ALL_USERS,
@@ -236,8 +151,8 @@ TRAJECTORIES_FAILED = _public_out(
     doc="The trajectories whose outcome is a failure: what the learner consumes.",
 )
 GUIDANCE = _public_out(
-    "guidance",
-    Key.SIGNATURE,
+    name="guidance",
+    key=Key.SIGNATURE,
     facts=(guidance.GuidancePublished,),
     writers=(Outsider.LEARNER,),
     readers=ALL_USERS,
@@ -248,8 +163,8 @@ GUIDANCE = _public_out(
     doc="Proved corrections, without names of instances.",
 )
 MODELS = _public_out(
-    "models",
-    Key.ROLE,
+    name="models",
+    key=Key.ROLE,
     facts=(model.ModelPromoted, model.ModelRolledBack),
     writers=(Outsider.LEARNER,),
     readers=ALL_USERS,
@@ -260,8 +175,8 @@ MODELS = _public_out(
     doc="Which model serves which role.",
 )
 AUDIT = _public_out(
-    "audit",
-    Key.WRITER,
+    name="audit",
+    key=Key.WRITER,
     facts=(audit.AuditRecorded,),
     writers=(Role.GATE, Role.EXECUTOR),
     readers=(Outsider.AUDITOR, Outsider.OPERATOR, Role.EXECUTOR),
@@ -269,8 +184,8 @@ AUDIT = _public_out(
     doc="Hash chains, one a writer.",
 )
 DEADLETTERS = _public_out(
-    "deadletters",
-    Key.SOURCE,
+    name="deadletters",
+    key=Key.SOURCE,
     facts=(audit.DeadLettered,),
     writers=ROLES,
     readers=(Outsider.OPERATOR, Outsider.AUDITOR),
@@ -279,64 +194,64 @@ DEADLETTERS = _public_out(
     doc="Records that could not be handled, with the reason.",
 )
 ALERTS_GROUPED = _internal(
-    "alerts.grouped",
-    Key.GROUP,
+    name="alerts.grouped",
+    key=Key.GROUP,
     facts=(alert.AlertGrouped, alert.GroupReleased),
     writers=(Role.INTAKE, Role.CLOSER),
     readers=(Role.CORRELATOR, Outsider.OPERATOR),
     retention_ms=7 * DAY_MS,
 )
 DECISIONS = _internal(
-    "decisions",
-    Key.INCIDENT,
+    name="decisions",
+    key=Key.INCIDENT,
     facts=(approval.DecisionVerified, feedback.JudgementVerified),
     writers=(Role.VERIFIER,),
     readers=(Role.GATE, Role.CLOSER, Outsider.OPERATOR),
     retention_ms=30 * DAY_MS,
 )
 MODEL_REQUESTS = _internal(
-    "model.requests",
-    Key.INCIDENT,
+    name="model.requests",
+    key=Key.INCIDENT,
     facts=(model.ModelRequested,),
     writers=(Role.OBSERVER,),
     readers=(Role.INFERENCE, Outsider.OPERATOR),
     retention_ms=90 * DAY_MS,
 )
 MODEL_REPLIES = _internal(
-    "model.replies",
-    Key.INCIDENT,
+    name="model.replies",
+    key=Key.INCIDENT,
     facts=(model.ModelReplied,),
     writers=(Role.INFERENCE,),
     readers=(Role.OBSERVER, Role.CLOSER, Outsider.OPERATOR, Outsider.LEARNER),
     retention_ms=90 * DAY_MS,
 )
 TELEMETRY = _internal(
-    "telemetry",
-    Key.INCIDENT,
+    name="telemetry",
+    key=Key.INCIDENT,
     facts=(telemetry.TelemetryCollected,),
     writers=(Role.PROBE, Role.EXECUTOR),
     readers=(Role.COMPRESSOR,),
     retention_ms=DAY_MS,
 )
 PREVIEWS_REQUESTED = _internal(
-    "previews.requested",
-    Key.INCIDENT,
+    name="previews.requested",
+    key=Key.INCIDENT,
     facts=(approval.PreviewRequested,),
     writers=(Role.GATE,),
     readers=(Role.PREVIEW, Outsider.OPERATOR),
     retention_ms=30 * DAY_MS,
 )
 PREVIEWS_COMPLETED = _internal(
-    "previews.completed",
-    Key.INCIDENT,
+    name="previews.completed",
+    key=Key.INCIDENT,
     facts=(approval.PreviewCompleted,),
     writers=(Role.PREVIEW,),
     readers=(Role.GATE, Outsider.OPERATOR),
     retention_ms=30 * DAY_MS,
 )
 LEDGER = _internal(
-    "ledger",
-    Key.APPROVAL,
+    name="ledger",
+    key=Key.APPROVAL,
     facts=(execution.ActIntended, execution.ActSettled),
     writers=(Role.EXECUTOR,),
     readers=(Role.EXECUTOR, Outsider.OPERATOR, Outsider.AUDITOR),
@@ -350,8 +265,8 @@ REDUCERS: tuple[Role, ...] = (Role.CORRELATOR, Role.OBSERVER, Role.GATE, Role.CL
 def state_topic(role: Role) -> Topic:
     """Return the compacted topic that holds the states of a reducer."""
     return _internal(
-        f"{role}.state",
-        Key.STATE,
+        name=f"{role}.state",
+        key=Key.STATE,
         facts=(),
         writers=(role,),
         readers=(role,),

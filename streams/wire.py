@@ -11,7 +11,7 @@ from agents.contracts.envelope import Event
 from streams import topics
 from streams.codec import Record, encode
 from streams.partitioner import partition_of
-from streams.topics import Topic
+from streams.topic import Topic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,23 +80,23 @@ def login_of(role: Role, places: Places) -> KafkaSettings:
 
 
 def _intake(kafka: KafkaSettings, _: Places) -> Wired:
-    from streams.intake.server import GatewayServer  # noqa: PLC0415
-    from streams.intake.settings import IntakeSettings  # noqa: PLC0415
-    from streams.intake.worker import IntakeWorker  # noqa: PLC0415
+    from streams.intake.server import GatewayServer  # noqa: PLC0415 - a process loads its role alone
+    from streams.intake.settings import IntakeSettings  # noqa: PLC0415 - a process loads its role alone
+    from streams.intake.worker import IntakeWorker  # noqa: PLC0415 - a process loads its role alone
 
     settings = IntakeSettings()
     return Wired(IntakeWorker(settings), (GatewayServer(settings, kafka),))
 
 
 def _correlator(_: KafkaSettings, __: Places) -> Wired:
-    from agents.correlator import CorrelatorReducer  # noqa: PLC0415
+    from agents.correlator import CorrelatorReducer  # noqa: PLC0415 - a process loads its role alone
 
     return Wired(CorrelatorReducer())
 
 
 def _observer(kafka: KafkaSettings, _: Places) -> Wired:
-    from agents.incident import Current, ObserverReducer  # noqa: PLC0415
-    from streams.broadcast import Broadcast, observer_view  # noqa: PLC0415
+    from agents.incident import Current, ObserverReducer  # noqa: PLC0415 - a process loads its role alone
+    from streams.broadcast import Broadcast, observer_view  # noqa: PLC0415 - a process loads its role alone
 
     current = Current(model_id=ModelId(ObserverModel().model_id))
     view = Broadcast(kafka, (topics.GUIDANCE, topics.MODELS), *observer_view(current))
@@ -104,7 +104,7 @@ def _observer(kafka: KafkaSettings, _: Places) -> Wired:
 
 
 def _inference(_: KafkaSettings, places: Places) -> Wired:
-    from agents.models.step import InferenceWorker  # noqa: PLC0415
+    from agents.models.step import InferenceWorker  # noqa: PLC0415 - a process loads its role alone
 
     settings = ModelSettings()
     model = _model(settings)
@@ -115,8 +115,8 @@ def _inference(_: KafkaSettings, places: Places) -> Wired:
 
 
 def _probe(_: KafkaSettings, __: Places) -> Wired:
-    from agents.environments.remote.client import RemoteRead  # noqa: PLC0415
-    from agents.probe.step import ProbeWorker  # noqa: PLC0415
+    from agents.environments.remote.client import RemoteRead  # noqa: PLC0415 - a process loads its role alone
+    from agents.probe.step import ProbeWorker  # noqa: PLC0415 - a process loads its role alone
 
     gate = GateSettings()
     worker = ProbeWorker(
@@ -127,15 +127,15 @@ def _probe(_: KafkaSettings, __: Places) -> Wired:
 
 
 def _compressor(_: KafkaSettings, places: Places) -> Wired:
-    from agents.compressor.step import CompressorWorker  # noqa: PLC0415
+    from agents.compressor.step import CompressorWorker  # noqa: PLC0415 - a process loads its role alone
 
     return Wired(CompressorWorker(settings=CompressorSettings(), load=Store(places.samples).get))
 
 
 def _gate(_: KafkaSettings, places: Places) -> Wired:
-    from agents.approval.signing import SigningKey  # noqa: PLC0415
-    from agents.gate import GateReducer  # noqa: PLC0415
-    from agents.policy.decide import Policy  # noqa: PLC0415
+    from agents.approval.signing import SigningKey  # noqa: PLC0415 - a process loads its role alone
+    from agents.gate import GateReducer  # noqa: PLC0415 - a process loads its role alone
+    from agents.policy.decide import Policy  # noqa: PLC0415 - a process loads its role alone
 
     settings = GateSettings()
     key = SigningKey.load(_existing(places.keys / "gate.key"))
@@ -144,29 +144,29 @@ def _gate(_: KafkaSettings, places: Places) -> Wired:
 
 
 def _verifier(_: KafkaSettings, places: Places) -> Wired:
-    from agents.approval.keyring import Keyring  # noqa: PLC0415
-    from agents.verifier import VerifierWorker  # noqa: PLC0415
+    from agents.approval.keyring import Keyring  # noqa: PLC0415 - a process loads its role alone
+    from agents.verifier import VerifierWorker  # noqa: PLC0415 - a process loads its role alone
 
     keyring = Keyring.load(_existing(places.keyring))
     return Wired(VerifierWorker(keyring=keyring, clock=now))
 
 
 def _preview(_: KafkaSettings, __: Places) -> Wired:
-    from agents.environments.remote.client import RemotePreview  # noqa: PLC0415
-    from agents.preview.step import PreviewWorker  # noqa: PLC0415
+    from agents.environments.remote.client import RemotePreview  # noqa: PLC0415 - a process loads its role alone
+    from agents.preview.step import PreviewWorker  # noqa: PLC0415 - a process loads its role alone
 
     return Wired(PreviewWorker(cluster=RemotePreview(_connection())))
 
 
 def _executor(kafka: KafkaSettings, places: Places) -> Wired:
-    from agents.approval.keyring import Keyring  # noqa: PLC0415
-    from agents.approval.signing import SigningKey  # noqa: PLC0415
-    from agents.environments.remote.client import RemoteWrite  # noqa: PLC0415
-    from agents.executor.step import ExecutorWorker  # noqa: PLC0415
-    from agents.policy.decide import Policy  # noqa: PLC0415
-    from streams.broadcast import Broadcast, Controls  # noqa: PLC0415
-    from streams.ledger import KafkaAuditTrail, KafkaLedger  # noqa: PLC0415
-    from streams.workers.pausable import PausableWorker  # noqa: PLC0415
+    from agents.approval.keyring import Keyring  # noqa: PLC0415 - a process loads its role alone
+    from agents.approval.signing import SigningKey  # noqa: PLC0415 - a process loads its role alone
+    from agents.environments.remote.client import RemoteWrite  # noqa: PLC0415 - a process loads its role alone
+    from agents.executor.step import ExecutorWorker  # noqa: PLC0415 - a process loads its role alone
+    from agents.policy.decide import Policy  # noqa: PLC0415 - a process loads its role alone
+    from streams.broadcast import Broadcast, Controls  # noqa: PLC0415 - a process loads its role alone
+    from streams.ledger import KafkaAuditTrail, KafkaLedger  # noqa: PLC0415 - a process loads its role alone
+    from streams.workers.pausable import PausableWorker  # noqa: PLC0415 - a process loads its role alone
 
     settings, rng = GateSettings(), random.Random()  # noqa: S311 - jitter of waits
     keyring = Keyring.load(_existing(places.keyring))
@@ -190,7 +190,7 @@ def _executor(kafka: KafkaSettings, places: Places) -> Wired:
 
 
 def _closer(_: KafkaSettings, __: Places) -> Wired:
-    from agents.closer import CloserReducer  # noqa: PLC0415
+    from agents.closer import CloserReducer  # noqa: PLC0415 - a process loads its role alone
 
     return Wired(CloserReducer(settings=CloserSettings()))
 
@@ -221,7 +221,7 @@ class ObserverModel(BaseSettings):
 def _model(settings: ModelSettings) -> Model:
     """Return the endpoint's model, or the one that runs in this process."""
     if settings.base_url is not None:
-        from agents.models.openai import EndpointModel  # noqa: PLC0415
+        from agents.models.openai import EndpointModel  # noqa: PLC0415 - a process loads its role alone
 
         if settings.name is None:
             raise Fatal("expected AOI_MODEL__NAME beside AOI_MODEL__BASE_URL")
@@ -232,7 +232,7 @@ def _model(settings: ModelSettings) -> Model:
             api_key=key,
             timeout_seconds=settings.timeout_seconds,
         )
-    from agents.models.local import LocalModel  # noqa: PLC0415
+    from agents.models.local import LocalModel  # noqa: PLC0415 - a process loads its role alone
 
     if settings.path is None:
         raise Fatal("expected AOI_MODEL__PATH or AOI_MODEL__BASE_URL, got neither")

@@ -25,6 +25,8 @@ from pydantic import BaseModel
 from agents.contracts.action import Action
 
 _MAX_INTEGER = 2**53
+# ECMA-262, Number::toString: a number is written without an exponent between these powers of ten
+_SMALLEST_PLAIN, _LARGEST_PLAIN = -6, 21
 
 
 class Domain(StrEnum):
@@ -126,11 +128,11 @@ def _number(value: float) -> str:
 
 def _placed(digits: str, point: int) -> str:
     """Return digits with the decimal point after `point` of them, in ECMAScript's four forms."""
-    if len(digits) <= point <= 21:  # noqa: PLR2004 - ECMA-262, Number::toString
+    if len(digits) <= point <= _LARGEST_PLAIN:
         return digits.ljust(point, "0")
-    if 0 < point <= 21:  # noqa: PLR2004
+    if 0 < point <= _LARGEST_PLAIN:
         return f"{digits[:point]}.{digits[point:]}"
-    if -6 < point <= 0:  # noqa: PLR2004
+    if _SMALLEST_PLAIN < point <= 0:
         return f"0.{'0' * -point}{digits}"
     mantissa = digits[0] + (f".{digits[1:]}" if len(digits) > 1 else "")
     return f"{mantissa}e{point - 1:+d}"

@@ -22,10 +22,10 @@ class AuditKind(StrEnum):
 
 
 class AuditRecorded(Fact):
-    """One link of a writer's chain.
+    r"""One link of a writer's chain.
 
-    hash: hex SHA-256 of the canonical JSON of every other field; previous: the hash before, or 64
-    zeros. `signature` (base64 Ed25519 over the 32 hash bytes) makes the head verifiable.
+    hash: hex SHA-256 of the canonical JSON of every field but `hash` and `signature`; previous: the
+    hash before, or 64 zeros. signature: base64 Ed25519 over `AOI-audit-v1\n` and the 32 hash bytes.
     """
 
     writer: str

@@ -134,7 +134,7 @@ class Policy:
         """Judge an act under its circumstances."""
         try:
             if action.type not in ACTION_TYPES:
-                raise ValueError(f"expected a typed action, got {action.type}")  # noqa: TRY301
+                raise ValueError(f"expected a typed action, got {action.type}")  # noqa: TRY301 - denied below, as any error
             request = _request(action, context)
             ruled = self._ask(request, automatic=False)
             if ruled.ruling is Ruling.DENY:

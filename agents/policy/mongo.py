@@ -162,7 +162,7 @@ def _arguments(argv: tuple[str, ...]) -> tuple[dict[str, str], str | None]:
 def _read_repair(shell: str, statements: tuple[str, ...], database: str | None) -> MongoCall:
     """Read `[login;] repair`."""
     login: tuple[str, str] | None = None
-    if len(statements) == 2 and (found := _LOGIN.fullmatch(statements[0])):  # noqa: PLR2004
+    if len(statements) == 2 and (found := _LOGIN.fullmatch(statements[0])):  # noqa: PLR2004 - a login and a repair
         user, password = _variable(found["user"]), _variable(found["password"])
         if user is None or password is None:
             raise Refusal(ReasonCode.SECRET_LITERAL, "a login names variables", None, _REPAIR_HINT)

@@ -63,7 +63,7 @@ def _pod(key: str, verb: Verb, arguments: Arguments) -> Read:
         if "selector" in arguments.flags:
             return (), ()
         raise _missing(key, verb)
-    if len(words) == 2 and key == "kubectl logs" and "container" not in arguments.flags:  # noqa: PLR2004
+    if len(words) == 2 and key == "kubectl logs" and "container" not in arguments.flags:  # noqa: PLR2004 - the old form has two words
         arguments.flags["container"] = [_name(words[1], words[1].text, None)]
         words = words[:1]
     if len(words) > 1:
@@ -119,7 +119,7 @@ def _question(key: str, verb: Verb, arguments: Arguments) -> Read:
     if "list" in arguments.flags:
         _no_more(key, words)
         return (), ()
-    if not 2 <= len(words) <= 3 or any(_QUESTION.fullmatch(word.text) is None for word in words):  # noqa: PLR2004
+    if not 2 <= len(words) <= 3 or any(_QUESTION.fullmatch(word.text) is None for word in words):  # noqa: PLR2004 - verb, kind and at most a name
         raise _missing(key, verb)
     return (), tuple(word.text for word in words)
 

@@ -20,7 +20,7 @@ from streams.approvals import rules as rulebook
 from streams.approvals.client import Approvals, Asked, Request, every_request
 from streams.host import now
 from streams.settings import KafkaSettings
-from streams.topics import Outsider
+from streams.topic import Outsider
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -39,18 +39,21 @@ FOLLOWED = (
 )
 REFRESH_SECONDS = 0.25
 INTERRUPTED = 130
+PLAIN_WIDTH = 150
 
 
 @app.command()
 def demo(
     seed: int = typer.Option(1, min=0, help="Which incidents happen; other seeds, other outcomes."),
-    incidents: int = typer.Option(8, min=1, max=64, help="How many labs raise alerts."),
+    incidents: int = typer.Option(12, min=1, max=64, help="How many labs raise alerts."),
     limit: float = typer.Option(150.0, min=10, help="Seconds to wait for the last incident."),
     as_json: bool = typer.Option(False, "--json", help="End with one line of JSON."),
     plain: bool = typer.Option(False, "--plain", help="No live table (for logs)."),
 ) -> None:
     """Start Kafka, the lab, the zones and an approver; follow a storm of alerts to its end."""
     console = Console(stderr=as_json)
+    if not console.is_terminal:
+        console = Console(stderr=as_json, width=PLAIN_WIDTH)
     settings = StackSettings(
         state_dir=EmbeddedSettings().state_dir,
         seed=seed,

@@ -21,7 +21,7 @@ from deploy.cli._request_view import plain
 from streams import letters as post
 from streams.letters import Letter
 from streams.settings import KafkaSettings
-from streams.topics import Outsider
+from streams.topic import Outsider
 
 app = typer.Typer(no_args_is_help=True)
 READER = str(Outsider.OPERATOR)

@@ -19,7 +19,7 @@ from streams import chain, history, topics
 from streams.chain import Link
 from streams.settings import KafkaSettings
 from streams.tail import Tail
-from streams.topics import Outsider
+from streams.topic import Outsider
 
 app = typer.Typer(no_args_is_help=True)
 READER = str(Outsider.OPERATOR)

@@ -11,7 +11,8 @@ from rich.table import Table
 from deploy.embedded.broker import EmbeddedBroker
 from streams import admin, cluster
 from streams.settings import KafkaSettings
-from streams.topics import TOPICS, Topic
+from streams.topic import Topic
+from streams.topics import TOPICS
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -8,6 +8,7 @@ taken; each process gets the variables of its own zone and no other's.
 
 import asyncio
 import contextlib
+import os
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from streams import cluster
 ADDRESS_SECONDS = 60.0
 POLL_SECONDS = 0.1
 LOOPBACK = "127.0.0.1"
+SHIPPED_MODEL = Path(__file__).parents[1] / "models" / "observer-6m"
 APPROVER_RULES = Path(__file__).parent / "demo" / "approver.yaml"
 
 Tell = Callable[[str], None]
@@ -150,6 +152,8 @@ def _zone(
         variables["AOI_ENVIRONMENT__TOKEN_FILE"] = str(state / "lab" / f"{right}.token")
     if zone is Zone.MIND:
         variables["AOI_INTAKE__PORT"] = str(intake_port)
+        if not {"AOI_MODEL__BASE_URL", "AOI_MODEL__PATH"} & (os.environ.keys() | variables.keys()):
+            variables["AOI_MODEL__PATH"] = str(SHIPPED_MODEL)
     return Program(
         name=zone,
         module="streams.run",

@@ -17,7 +17,7 @@ from confluent_kafka.admin import (
 
 from deploy.embedded import credentials
 from deploy.embedded.credentials import ADMIN
-from streams.topics import ALL_USERS
+from streams.topic import ALL_USERS
 
 ITERATIONS = 4096
 TIMEOUT_S = 20

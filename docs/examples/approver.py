@@ -69,7 +69,7 @@ async def main() -> None:
                 request = json.loads(record.value)
                 if datetime.fromisoformat(request["expires"]) > datetime.now(UTC):
                     break
-        print(f"{request['words']}\n{request['line']}\n{request['preview']['diff']}")  # noqa: T201
+        print(f"{request['words']}\n{request['line']}\n{request['preview']['diff']}")  # noqa: T201 - asks at a terminal
         answer = await asyncio.to_thread(input, "approve? [y/N] ")
         verdict = "approve" if answer.lower() == "y" else "refuse"
         attributes = {

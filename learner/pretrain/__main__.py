@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
 
 def config_of(chosen: argparse.Namespace) -> "PretrainConfig":
     """Return the run that the options describe."""
-    from learner.pretrain.config import full, quick  # noqa: PLC0415
+    from learner.pretrain.config import full, quick  # noqa: PLC0415 - loads torch, `--help` does not
 
     if chosen.quick:
         return quick(chosen.out, seed=chosen.seed, workers=chosen.workers)
@@ -75,14 +75,14 @@ def config_of(chosen: argparse.Namespace) -> "PretrainConfig":
 
 def main() -> None:
     """Run."""
-    from learner.pretrain.recipe import measure, pretrain  # noqa: PLC0415
+    from learner.pretrain.recipe import measure, pretrain  # noqa: PLC0415 - loads torch, `--help` does not
 
     chosen = parser().parse_args()
     started = time.monotonic()
     told = [0.0]
 
     def say(text: str) -> None:
-        print(f"[{time.monotonic() - started:6.1f}] {text}", flush=True)  # noqa: T201
+        print(f"[{time.monotonic() - started:6.1f}] {text}", flush=True)  # noqa: T201 - progress at a terminal
 
     def show(progress: "Progress") -> None:
         if time.monotonic() - told[0] < TOLD_EVERY:

@@ -39,7 +39,7 @@ def commit_of(root: Path) -> str:
     def git(*words: str) -> str | None:
         try:
             done = subprocess.run(
-                ["git", "-C", str(root), *words],  # noqa: S607
+                ["git", "-C", str(root), *words],  # noqa: S607 - git of whoever trains
                 capture_output=True,
                 text=True,
                 check=True,

@@ -2,15 +2,18 @@
 
 from random import Random
 
+from agents.environments.simulated.dice import happens
+
 SHARE = 0.12
+SHELL_SHARE = 0.4
 
 
 def detour(line: str, rng: Random) -> str | None:
     """Return a wrong form of the line now and then: a misspelled name, or shell syntax."""
-    if rng.random() >= SHARE:
+    if not happens(rng, SHARE):
         return None
     head, _, name = line.rpartition(" ")
-    if rng.random() < 0.4 or not line.startswith(("kubectl describe", "kubectl logs")):  # noqa: PLR2004
+    if happens(rng, SHELL_SHARE) or not line.startswith(("kubectl describe", "kubectl logs")):
         return rng.choice(
             (f"{line} | grep -v Running", f"{line} && kubectl get svc", f"{line} | head")
         )

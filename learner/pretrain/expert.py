@@ -12,6 +12,7 @@ from random import Random
 
 from agents.contracts.incident import Task
 from agents.contracts.plan import Analysis
+from agents.environments.simulated.dice import happens
 from agents.observer.prompt import Situation
 from agents.observer.reply import Reply, ReplyAction
 from learner.pretrain.detours import detour
@@ -23,6 +24,7 @@ from learner.pretrain.rules.rule import Finding, Look, Rule
 SINCE = "2m"
 SPARE_STEPS = 4
 ENOUGH = 0.7
+USUAL_REPAIR = 0.75
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +90,7 @@ class Expert:
         if look.needed:
             return True
         share = {Task.DETECTION: 0.0, Task.LOCALIZATION: 0.3}.get(self.task, 1.0)
-        return self.rng.random() < share
+        return happens(self.rng, share)
 
     def _survey(self, notes: Notes) -> str | None:
         for survey in self.order:
@@ -121,7 +123,7 @@ class Expert:
             return self._answer(summary, target, 95, "Yes")
         serving = notes.entry in notes.edges
         line = look.line if look else self._survey(notes)
-        if line is None or (notes.pods is not None and serving and self.rng.random() < ENOUGH):
+        if line is None or (notes.pods is not None and serving and happens(self.rng, ENOUGH)):
             return self._answer(summary, "", 90, "No")
         return self._probe(summary, line, notes, 0)
 
@@ -166,14 +168,13 @@ class Expert:
         for line in repairs:
             if templated(line) in self.guide:
                 return line
-        usual = self.rng.random() < 0.75  # noqa: PLR2004
-        return repairs[0] if usual else self.rng.choice(repairs)
+        return repairs[0] if happens(self.rng, USUAL_REPAIR) else self.rng.choice(repairs)
 
     def _after(self, summary: str, rule: Rule, finding: Finding) -> Advice:
         self.checks += 1
         if self.checks == 1:
             line = rule.check(finding)
-        elif self.checks == 2 and "rolled out" not in summary and "rollout" in self.asked[-1]:  # noqa: PLR2004
+        elif self.checks == 2 and "rolled out" not in summary and "rollout" in self.asked[-1]:  # noqa: PLR2004 - the second check
             line = "kubectl get pods"
         else:
             return self._answer(summary, finding.service, 98, None)

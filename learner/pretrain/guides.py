@@ -11,6 +11,7 @@ from enum import StrEnum
 from random import Random
 
 MAX_GUIDE = 8
+NO_GUIDE, RIGHT_GUIDE = 0.5, 0.3
 Guide = tuple[str, ...]
 Pool = Mapping[tuple[str, str], Sequence[Guide]]
 """(family, task) -> guides that came from solved incidents of it."""
@@ -71,9 +72,9 @@ def pool_of(runs: Iterable[tuple[str, str, Sequence[str]]]) -> Pool:
 def drawn_guide(pool: Pool, family: str, task: str, rng: Random) -> Guide:
     """Return no guide (50 %), a right one (30 %), or a wrong one (20 %)."""
     chance = rng.random()
-    if chance < 0.5 or not pool:  # noqa: PLR2004
+    if chance < NO_GUIDE or not pool:
         return ()
-    right = chance < 0.8  # noqa: PLR2004
+    right = chance < NO_GUIDE + RIGHT_GUIDE
     keys = [key for key in pool if (key[0] == family) is right and key[1] == task]
     return rng.choice(pool[rng.choice(keys)]) if keys else ()
 

@@ -31,7 +31,7 @@ class NetworkConfig(BaseModel):
 def make_network(config: NetworkConfig, *, seed: int, end_id: int, pad_id: int) -> Qwen3ForCausalLM:
     """Return a freshly initialised network in float32."""
     torch.manual_seed(seed)
-    return Qwen3ForCausalLM(  # type: ignore[no-untyped-call]
+    return Qwen3ForCausalLM(  # type: ignore[no-untyped-call]  # transformers leaves it unannotated
         Qwen3Config(
             vocab_size=config.vocabulary,
             hidden_size=config.hidden,

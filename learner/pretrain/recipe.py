@@ -42,7 +42,7 @@ Show = Callable[[Progress], None]
 
 def pretrain(config: PretrainConfig, *, command: str, say: Say, show: Show) -> Report | None:
     """Run everything; return the evaluation, or None when none was asked for."""
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves it unannotated
     started = time.monotonic()
     out, work = config.out, config.work_folder
     work.mkdir(parents=True, exist_ok=True)

@@ -39,7 +39,7 @@ def train_tokenizer(texts: Iterable[str], size: int) -> Tokenizer:
 def save_tokenizer(tokenizer: Tokenizer, folder: Path, *, max_positions: int) -> None:
     """Write `tokenizer.json` and its config with the chat template, as vLLM reads them."""
     folder.mkdir(parents=True, exist_ok=True)
-    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # transformers leaves it unannotated
         tokenizer_object=tokenizer,
         eos_token=END,
         pad_token=PAD,

@@ -78,7 +78,7 @@ class Trainer:
         self._pad_id = pad_id
         self._device = torch.device(config.device)
         self._cuda = self._device.type == "cuda"
-        self.network = network.to(self._device)  # type: ignore[arg-type]
+        self.network = network.to(self._device)  # type: ignore[arg-type]  # the stub of `to` knows strings only
         self._optimizer = _optimizer(network, config, fused=self._cuda)
         self._random = torch.Generator(device=self._device).manual_seed(config.seed)
         self.progress = Progress()
@@ -138,7 +138,7 @@ class Trainer:
         losses = self._losses(ids, learned)
         weights = torch.where(reply[learned], 1.0, self._config.prompt_weight)
         loss = (losses * weights).sum() / weights.sum()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         rate = self._rate(share)
         for part in self._optimizer.param_groups:
@@ -180,7 +180,8 @@ class Trainer:
         both = torch.from_numpy(ids), torch.from_numpy(spans.astype("int64"))
         if self._cuda:
             both = both[0].pin_memory(), both[1].pin_memory()
-        return tuple(tensor.to(self._device, non_blocking=True) for tensor in both)  # type: ignore[return-value]
+        ids_there, spans_there = (one.to(self._device, non_blocking=True) for one in both)
+        return ids_there, spans_there
 
     def _prefetched(self, stream: ShardStream) -> Iterator[list[Sample]]:
         """Yield groups made by a thread, so that the device never waits for sorting."""

@@ -30,15 +30,15 @@ class Alert(Wire):
     labels: dict[str, str]
     annotations: dict[str, str] = Field(default_factory=dict)
     startsAt: Moment  # noqa: N815 - the sender's name
-    endsAt: Moment | None = None  # noqa: N815
-    generatorURL: str | None = None  # noqa: N815
+    endsAt: Moment | None = None  # noqa: N815 - the sender's name
+    generatorURL: str | None = None  # noqa: N815 - the sender's name
     fingerprint: str | None = None
 
 
 class Notification(Wire):
     """The whole body."""
 
-    groupKey: str = Field(min_length=1)  # noqa: N815
+    groupKey: str = Field(min_length=1)  # noqa: N815 - the sender's name
     alerts: tuple[Alert, ...]
 
 

@@ -23,14 +23,14 @@ class Alert(alertmanager.Alert):
 
     values: dict[str, JsonValue] | None = None
     valueString: str = ""  # noqa: N815 - the sender's name
-    panelURL: str = ""  # noqa: N815
+    panelURL: str = ""  # noqa: N815 - the sender's name
 
 
 class Notification(Wire):
     """The whole body; `orgId` tells the group keys of two organisations apart."""
 
-    groupKey: str = Field(min_length=1)  # noqa: N815
-    orgId: int = 1  # noqa: N815
+    groupKey: str = Field(min_length=1)  # noqa: N815 - the sender's name
+    orgId: int = 1  # noqa: N815 - the sender's name
     alerts: tuple[Alert, ...]
 
 

@@ -51,8 +51,8 @@ class Alert(Wire):
     priority: str = ""
     tags: tuple[str, ...] = ()
     details: dict[str, str] = Field(default_factory=dict)
-    createdAt: Epoch  # noqa: N815
-    updatedAt: Epoch | None = None  # noqa: N815
+    createdAt: Epoch  # noqa: N815 - the sender's name
+    updatedAt: Epoch | None = None  # noqa: N815 - the sender's name
 
 
 class Announced(Wire):

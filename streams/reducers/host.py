@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -44,7 +45,7 @@ class ReducerHost:
         self._rng = rng or random.Random()  # noqa: S311 - jitter of waits, nothing else
         self._inputs = {topic.name for topic in topics.inputs(reducer.role)}
         self._loops: dict[int, AnyLoop] = {}
-        self._reductions: dict[int, Reduction[object]] = {}  # type: ignore[type-var]
+        self._reductions: dict[int, Reduction[Any]] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._stop: Stop | None = None
         self._assigned = False

@@ -50,7 +50,7 @@ class WorkerHost:
         self._worker = worker
         self._clock = clock
         self._guard = Guard(role=worker.role, clock=clock)
-        self._publisher = Publisher(settings, worker.role, rng or random.Random())  # noqa: S311
+        self._publisher = Publisher(settings, worker.role, rng or random.Random())  # noqa: S311 - jitter of waits
         self._room = asyncio.Semaphore(limit)
         self._acks = Acknowledgements()
         self._in_flight: dict[tuple[Source, int], asyncio.Task[None]] = {}

@@ -42,7 +42,7 @@ def milliseconds(work: Callable[[], object], times: int) -> list[float]:
 def show(name: str, values: list[float], unit: str = "ms") -> None:
     """Print the median and the worst of some measurements."""
     worst = sorted(values)[max(0, int(len(values) * 0.95) - 1)]
-    print(f"{name:<34}{statistics.median(values):>9.2f} {unit} (p95 {worst:.2f})")  # noqa: T201
+    print(f"{name:<34}{statistics.median(values):>9.2f} {unit} (p95 {worst:.2f})")  # noqa: T201 - the result
 
 
 def episode(lab: Lab) -> None:

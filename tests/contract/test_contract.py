@@ -11,7 +11,8 @@ from jsonschema import Draft202012Validator
 
 from agents.contracts.model_base import Fact
 from streams import contract, schema
-from streams.topics import TOPICS, Visibility
+from streams.topic import Visibility
+from streams.topics import TOPICS
 
 PUBLIC = schema.public_facts()
 

@@ -35,6 +35,7 @@ from tests.doubles.cluster import TestCluster
 from tests.doubles.ledger import MemoryAudit, MemoryLedger
 
 Script = Callable[[ModelRequested], str]
+Decide = Callable[[ApprovalRequested], DecisionVerdict]
 POLICY = Policy.load()
 GATE, PERSON, JUDGE = (SigningKey.generate() for _ in range(3))
 KEYRING = Keyring(
@@ -47,14 +48,17 @@ KEYRING = Keyring(
 GATE_SETTINGS = GateSettings(managed_namespaces=("hotel-*",), cluster="test")
 
 
+def approve(_: ApprovalRequested) -> DecisionVerdict:
+    """Say yes to every request."""
+    return DecisionVerdict.APPROVE
+
+
 @dataclass(slots=True, kw_only=True)
 class Pipeline:
     """A driver with everything plugged in; `decide` None leaves requests unanswered."""
 
     script: Script
-    decide: Callable[[ApprovalRequested], DecisionVerdict] | None = (
-        lambda _: DecisionVerdict.APPROVE  # noqa: E731
-    )
+    decide: Decide | None = approve
     judgement: Judgement | None = Judgement.SUCCESS
     cluster: TestCluster = field(default_factory=TestCluster)
     ledger: MemoryLedger = field(default_factory=MemoryLedger)

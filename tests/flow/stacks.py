@@ -18,7 +18,8 @@ from agents.contracts.envelope import Event
 from agents.contracts.trajectory import TrajectoryRecord
 from deploy.embedded.stack import APPROVER_RULES, Stack, StackSettings, running
 from streams.tail import Tail
-from streams.topics import TOPICS, TRAJECTORIES, Outsider, Topic
+from streams.topic import Outsider, Topic
+from streams.topics import TOPICS, TRAJECTORIES
 from tests.doubles.endpoint import Reply, scale_up, serving
 
 REAPER = Path(__file__).parents[1] / "reaper.py"

@@ -38,9 +38,9 @@ async def test_a_storm_of_alerts_is_repaired_and_every_step_stands_on_a_topic() 
         _chain_is_shown(stack.broker.state_dir, closed[0].incident_id)
 
 
-def _acts_follow_their_signatures(seen: object) -> None:
+def _acts_follow_their_signatures(seen: Seen) -> None:
     """Every act has one request, one signed order, one intent, one outcome, an audit."""
-    of = seen.of  # type: ignore[attr-defined]
+    of = seen.of
     asked = [event.fact.approval_id for event in of(ACTIONS_REQUESTED)]
     ordered = [event.fact.approval_id for event in of(ACTIONS_APPROVED)]
     done = [event.fact for event in of(ACTIONS_EXECUTED)]

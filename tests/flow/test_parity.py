@@ -125,7 +125,12 @@ async def test_both_drivers_tell_the_same_story() -> None:
         await until_closed(stack, seen, incidents=INCIDENTS, seconds=90)
         over_kafka = {one.namespace: one for one in seen.closed(stack.namespaces)}
         for number in range(INCIDENTS):
-            scenario = generate(SEED * 1000 + number, family="scaled_to_zero", task=Task.MITIGATION)
+            scenario = generate(
+                SEED * 1000 + number,
+                family="scaled_to_zero",
+                task=Task.MITIGATION,
+                application=("hotel", "procedural")[number % 2],
+            )
             lab = Lab(scenario)
             alerts = [
                 event

@@ -17,7 +17,8 @@ from deploy.embedded.errors import BrokerNotStarted, StateUnusable
 from deploy.embedded.settings import EmbeddedSettings
 from deploy.embedded.users import DEFAULT_USERS
 from streams import cluster, login
-from streams.topics import ALERTS, LEDGER, Topic
+from streams.topic import Topic
+from streams.topics import ALERTS, LEDGER
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 

@@ -16,7 +16,8 @@ from streams.intake.bad import BadAlert, Reason
 from streams.intake.refusal import Refusal
 from streams.intake.refusal import dead_letter as http_letter
 from streams.letters import ReplayRefused
-from streams.topics import ALERTS, Outsider
+from streams.topic import Outsider
+from streams.topics import ALERTS
 from streams.wire import outgoing
 
 if TYPE_CHECKING:

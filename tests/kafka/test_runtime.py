@@ -26,7 +26,7 @@ from agents.contracts.telemetry import TelemetryCollected, TelemetryKind
 from streams import cluster, login, topics
 from streams.codec import Received, Record, Source, decode, encode
 from streams.settings import KafkaSettings
-from streams.topics import Topic
+from streams.topic import Topic
 from streams.wire import placed
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(300)]

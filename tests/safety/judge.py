@@ -32,7 +32,7 @@ def circumstances(**changes: object) -> Context:
         "proposer": "aoi/observer",
         "preview": PreviewFacts(pods_affected=1),
     }
-    return Context(**(facts | changes))  # type: ignore[arg-type]
+    return Context(**(facts | changes))  # type: ignore[arg-type]  # wrong ones, too
 
 
 def ruled(line: str, **changes: object) -> tuple[Ruling, str]:

@@ -76,7 +76,7 @@ def test_the_cluster_s_own_namespaces_are_denied_even_where_all_are_managed(name
         {"freeze": "no"},
         {"managed": None},
         {"proposer": object()},
-        {"preview": PreviewFacts(pods_affected="1")},  # type: ignore[arg-type]
+        {"preview": PreviewFacts(pods_affected="1")},  # type: ignore[arg-type]  # the point of the test
         {"preview": "none"},
     ],
 )
@@ -86,7 +86,7 @@ def test_a_fact_of_another_type_denies(changes: dict[str, object]) -> None:
 
 def test_an_unknown_action_denies() -> None:
     class Explode(RestartRollout):
-        type: str = "Explode"  # type: ignore[assignment]
+        type: str = "Explode"  # type: ignore[assignment]  # the point of the test
 
     verdict = shipped().decide(Explode(workload=WORKLOAD), circumstances())
     assert (verdict.ruling, verdict.reason) == (DENY, "policy_error")
@@ -240,4 +240,4 @@ def test_what_nothing_undoes_needs_two_people() -> None:
 
 def test_the_context_cannot_be_changed_after_it_was_judged() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
-        circumstances().freeze = True  # type: ignore[misc]
+        circumstances().freeze = True  # type: ignore[misc]  # the point of the test

@@ -44,7 +44,7 @@ def _pair(major: int, major_unit: str, minor: int, minor_unit: str) -> str:
     return f"{major}{major_unit}{minor}{minor_unit}" if minor else f"{major}{major_unit}"
 
 
-def age(seconds: float) -> str:  # noqa: PLR0911 - one return a scale, as the original has
+def age(seconds: float) -> str:
     """Return a duration as `k8s.io/apimachinery/pkg/util/duration.HumanDuration` does."""
     whole = int(seconds)
     if whole < 0:
@@ -52,15 +52,15 @@ def age(seconds: float) -> str:  # noqa: PLR0911 - one return a scale, as the or
     if whole < 2 * MINUTE:
         return f"{whole}s"
     minutes, hours, days = whole // MINUTE, whole // HOUR, whole // DAY
-    if minutes < 10:  # noqa: PLR2004
+    if minutes < 10:  # noqa: PLR2004 - the original's scale
         return _pair(minutes, "m", whole % MINUTE, "s")
-    if hours < 3:  # noqa: PLR2004
+    if hours < 3:  # noqa: PLR2004 - the original's scale
         return f"{minutes}m"
-    if hours < 8:  # noqa: PLR2004
+    if hours < 8:  # noqa: PLR2004 - the original's scale
         return _pair(hours, "h", minutes % 60, "m")
-    if hours < 48:  # noqa: PLR2004
+    if hours < 48:  # noqa: PLR2004 - the original's scale
         return f"{hours}h"
-    if hours < 192:  # noqa: PLR2004
+    if hours < 192:  # noqa: PLR2004 - the original's scale
         return _pair(days, "d", hours % 24, "h")
     if days < 2 * 365:
         return f"{days}d"

@@ -1,9 +1,10 @@
-"""Randomness that needs no order: a number from a seed and a name.
+"""Randomness that needs no order: a number from a seed and a name; and one throw of an `rng`.
 
 Invariant: the same parts give the same number in any process; `hash()` is never used.
 """
 
 from hashlib import blake2b
+from random import Random
 
 LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # Kubernetes' alphabet for generated names
 
@@ -17,6 +18,11 @@ def draw(*parts: str | float) -> int:
 def chance(*parts: str | float) -> float:
     """Return a number in [0, 1) that depends on the parts alone."""
     return draw(*parts) / 2**64
+
+
+def happens(rng: Random, share: float) -> bool:
+    """Return whether what happens in that share of all cases happens in this one."""
+    return rng.random() < share
 
 
 def letters(count: int, *parts: str | float) -> str:

@@ -106,7 +106,7 @@ def _diff(key: Key, before: Manifest | None, after: Manifest | None) -> str:
     return "".join(lines)
 
 
-def _rollback(  # noqa: PLR0911 - one return an action
+def _rollback(
     action: Action, changes: list[tuple[Manifest | None, Manifest | None]]
 ) -> Action | None:
     """Return the action that leads back to the present state, or None."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
+from agents.environments.simulated.dice import happens
 from agents.contracts.incident import Task
 from agents.environments.simulated import alerts
 from agents.environments.simulated.applications.graph import Application, Component, impact
@@ -88,12 +89,12 @@ def generate(
     rng = Random(seed)  # noqa: S311 - simulation, no secret
     chosen_task = rng.choice(list(Task))
     chosen_family = rng.choice(families_of(split))
-    twin = rng.random() < 0.5  # noqa: PLR2004
+    twin = happens(rng, 0.5)
     task = task or chosen_task
     family = family or chosen_family
     if healthy is None:
         healthy = twin and task is Task.DETECTION
-    kind = application or ("hotel" if rng.random() < _HOTEL_SHARE else "procedural")
+    kind = application or ("hotel" if happens(rng, _HOTEL_SHARE) else "procedural")
     while True:
         graph = hotel(rng) if kind == "hotel" else procedural(rng)
         able = carriers(graph, FAMILIES[family])
@@ -113,7 +114,7 @@ def generate(
 
 def build(scenario: Scenario) -> tuple[Cluster, GroundTruth, bytes]:
     """Return the cluster at the moment of the alert, the truth, and the state before the fault."""
-    rng = Random(scenario.seed ^ 0x5EED)  # noqa: S311
+    rng = Random(scenario.seed ^ 0x5EED)  # noqa: S311 - simulation, no secret
     present = float(_EPOCH + rng.randrange(300 * DAY))
     cluster = Cluster(
         scenario.application, scenario.seed, present - rng.randint(3 * HOUR, 12 * DAY)
@@ -187,7 +188,7 @@ def _finished_rollouts(cluster: Cluster, scenario: Scenario, rng: Random, presen
             continue
         annotations = deployment["metadata"].setdefault("annotations", {})
         template = deployment["spec"]["template"]
-        if rng.random() < _NO_VERSION_OF_IT:
+        if happens(rng, _NO_VERSION_OF_IT):
             template["metadata"].setdefault("annotations", {})[RESTARTED_AT] = cluster.stamp()
         else:
             container = main_container(deployment)

@@ -113,7 +113,7 @@ class _Survey:
                 good *= 1.0 - min(call.share, 1.0) * reach.errors
                 latency += min(call.share, 1.0) * reach.latency
         late = latency > DEADLINE_MS
-        found.errors = 1.0 if late and good > 0.5 else round(1.0 - good, 6)  # noqa: PLR2004
+        found.errors = 1.0 if late and good > 0.5 else round(1.0 - good, 6)  # noqa: PLR2004 - most requests, but late
         found.latency = round(min(latency, 2 * DEADLINE_MS), 3)
         return found
 

@@ -21,6 +21,15 @@ STAGE_OF_KIND = {
 
 
 @dataclass(slots=True, kw_only=True)
+class Act:
+    """One act that was asked for: its line, who decided, and what became of it."""
+
+    line: str
+    decided: str = ""
+    result: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
 class Row:
     """One incident as an onlooker knows it."""
 
@@ -32,9 +41,8 @@ class Row:
     steps: int = 0
     stage: str = "open"
     line: str = ""
-    approvals: list[str] = field(default_factory=list)
+    acts: dict[str, Act] = field(default_factory=dict)
     refused: int = 0
-    acts: list[str] = field(default_factory=list)
     answer: str = ""
     outcome: Outcome | None = None
     reason: str = ""
@@ -82,7 +90,7 @@ class Board:
             "unknown": sum(row.outcome is Outcome.UNKNOWN for row in rows),
             "open": sum(row.outcome is None for row in rows),
             "refused": sum(row.refused for row in rows),
-            "acts": sum(len(row.acts) for row in rows),
+            "acts": sum(bool(act.result) for row in rows for act in row.acts.values()),
         }
 
 
@@ -98,18 +106,26 @@ def _fold(row: Row, fact: object) -> None:
             row.stage = "asks for approval"
         case ActionApproved():
             row.stage = "approved"
-            row.approvals += [f"{d.payload.approver}" for d in fact.decisions]
+            names = ", ".join(decision.payload.approver for decision in fact.decisions)
+            _act(row, fact.plan_id, fact.line).decided = f"approved by {names}"
         case ActionRefused():
             row.stage = "refused"
-            row.approvals.append(f"refused by {fact.approver or fact.refused_by}")
+            who = fact.approver or fact.refused_by
+            _act(row, fact.plan_id, fact.line).decided = f"refused by {who}: {fact.reason}"
             row.refused += fact.refused_by is RefusedBy.PERSON
         case ActionExecuted():
             row.stage = fact.result
             undone = ", rolled back" if fact.rolled_back else ""
-            row.acts.append(f"{fact.result}{undone}")
+            _act(row, fact.plan_id, "").result = f"{fact.result}{undone}"
         case TrajectoryRecord():
             row.stage = "closed"
             row.outcome, row.reason = fact.outcome, fact.reason
+
+
+def _act(row: Row, plan_id: str, line: str) -> Act:
+    act = row.acts.setdefault(plan_id, Act(line=line))
+    act.line = act.line or line
+    return act
 
 
 def answer_words(submission: Submission, target: str) -> str:

@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.contracts.trajectory import Outcome
-from deploy.embedded.demo.board import Board, Row
+from deploy.embedded.demo.board import Act, Board, Row
 
 COLOURS = {Outcome.SUCCESS: "green", Outcome.FAILURE: "red", Outcome.UNKNOWN: "yellow"}
 
@@ -27,22 +27,33 @@ def live(board: Board, *, note: str, seconds: float) -> RenderableType:
 
 
 def final(board: Board) -> Table:
-    """Return the closing table: what was diagnosed, done, approved, and what came of it."""
+    """Return the closing table: what was diagnosed, approved and done, and what came of it."""
     table = Table(title="What happened", expand=True, show_lines=True)
-    for name in ("incident", "task", "diagnosis", "steps", "approval", "acts", "outcome", "why"):
-        table.add_column(name, overflow="fold")
+    for name, ratio in (
+        ("incident", 2),
+        ("task", 3),
+        ("diagnosis", 4),
+        ("steps", 1),
+        ("acts: line, approval, result", 12),
+        ("outcome", 2),
+        ("why", 6),
+    ):
+        table.add_column(name, overflow="fold", ratio=ratio)
     for row in board.rows.values():
         table.add_row(
             row.incident_id[:8],
             row.task,
             row.answer,
             str(row.steps),
-            "\n".join(row.approvals) or "-",
-            "\n".join(row.acts) or "-",
+            "\n".join(_told(act) for act in row.acts.values()) or "-",
             Text(row.outcome or "open", style=COLOURS.get(row.outcome, "") if row.outcome else ""),
             row.reason,
         )
     return table
+
+
+def _told(act: Act) -> str:
+    return " -> ".join(part for part in (act.line, act.decided, act.result) if part)
 
 
 def _stage(row: Row) -> str:

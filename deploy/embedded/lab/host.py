@@ -44,7 +44,8 @@ class LabHost:
         """Open the incident of this number; equal settings and numbers give equal labs."""
         scenario = generate(
             settings.seed * 1000 + number,
-            split=settings.split,
+            split=settings.splits[number % len(settings.splits)],
+            application=settings.applications[number % len(settings.applications)],
             family=settings.family,
             task=settings.task or TASKS[number % len(TASKS)],
         )

@@ -19,7 +19,12 @@ class LabSettings(BaseSettings):
 
     seed: int = Field(default=1, ge=0)
     incidents: int = Field(default=8, ge=1, le=1000)
-    split: str = "A"
+    splits: tuple[str, ...] = Field(
+        default=("A", "A", "A", "B"), min_length=1, description="in turn; B has no demonstrations"
+    )
+    applications: tuple[str, ...] = Field(
+        default=("hotel", "procedural"), min_length=1, description="in turn"
+    )
     family: str | None = Field(default=None, description="one fault family; None: any of the split")
     task: Task | None = Field(default=None, description="one task type; None: all, in turn")
     port: int = Field(default=0, ge=0, le=65_535, description="0: any free port")

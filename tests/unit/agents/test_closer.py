@@ -141,3 +141,20 @@ def test_a_state_survives_its_json() -> None:
         state, _, _ = fold(events)
         assert state is not None
         assert CloserState.model_validate_json(state.model_dump_json()) == state
+
+
+def test_a_submission_that_shares_its_step_with_the_last_probe_still_closes() -> None:
+    """When the steps are spent, the last probe and the submission have the same iteration."""
+    start = event(opened())
+    probe = event(plan(1, PlanKind.PROBE))
+    assert isinstance(probe.fact, PlanProposed)
+    seen = event(observed(probe.fact))
+    spent = Submission(
+        task=Task.MITIGATION,
+        reason=SubmitReason.STEPS_SPENT,
+        requires=(start.id, probe.id, seen.id),
+    )
+    last = plan(1, PlanKind.SUBMIT, spent).model_copy(update={"plan_id": PlanId("plan-1-submit")})
+    events = [start, probe, seen, event(last), event(judged(Judgement.FAILURE))]
+    _, (trajectory,), _ = fold(events)
+    assert [step.kind for step in trajectory.steps] == [PlanKind.PROBE, PlanKind.SUBMIT]

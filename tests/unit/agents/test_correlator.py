@@ -89,7 +89,7 @@ ALERTS = st.builds(
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.one_of(ALERTS, st.just("release")), max_size=25))
-def test_a_group_never_has_two_open_incidents(script: list[object]) -> None:
+def test_a_group_never_has_two_open_incidents(script: list[AlertReceived | str]) -> None:
     state: CorrelatorState | None = None
     open_now: set[str] = set()
     for number, entry in enumerate(script):

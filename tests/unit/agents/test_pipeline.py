@@ -20,13 +20,13 @@ from agents.contracts.trajectory import Outcome, OutcomeSource
 from agents.worker import Transient
 from tests.builders import at
 from tests.doubles.cluster import TestCluster
-from tests.doubles.pipeline import KEYRING, Pipeline
+from tests.doubles.pipeline import KEYRING, Pipeline, Script
 
 SCALE = "kubectl scale deployment geo --replicas=1"
 RESTART = "kubectl rollout restart deployment/rate"
 
 
-def scripted(*steps: tuple[str, str]) -> object:
+def scripted(*steps: tuple[str, str]) -> Script:
     """Return a model that plays these (action, command) steps and then submits."""
 
     def script(asked: ModelRequested) -> str:
@@ -41,7 +41,7 @@ def scripted(*steps: tuple[str, str]) -> object:
 
 
 async def test_a_write_waits_for_a_person_and_is_then_done_once() -> None:
-    pipeline = Pipeline(script=scripted(("probe", "kubectl get deploy"), ("act", SCALE)))  # type: ignore[arg-type]
+    pipeline = Pipeline(script=scripted(("probe", "kubectl get deploy"), ("act", SCALE)))
     closed = await pipeline.run()
     assert closed.outcome is Outcome.SUCCESS
     assert pipeline.cluster.replicas["geo"] == 1
@@ -55,7 +55,7 @@ async def test_a_write_waits_for_a_person_and_is_then_done_once() -> None:
 
 
 async def test_a_restart_needs_nobody_but_the_gate_s_own_key() -> None:
-    pipeline = Pipeline(script=scripted(("act", RESTART)), decide=None)  # type: ignore[arg-type]
+    pipeline = Pipeline(script=scripted(("act", RESTART)), decide=None)
     closed = await pipeline.run()
     assert pipeline.facts(ApprovalRequested) == []
     assert closed.steps[0].approved_by == ("gate",)
@@ -67,7 +67,7 @@ async def test_a_person_s_refusal_reaches_the_observer_and_nothing_is_done() -> 
 
     def script(asked: ModelRequested) -> str:
         prompts.append(asked.messages[-1].content)
-        return scripted(("act", SCALE))(asked)  # type: ignore[operator, no-any-return]
+        return scripted(("act", SCALE))(asked)
 
     pipeline = Pipeline(script=script, decide=lambda _: DecisionVerdict.REFUSE, judgement=None)
     closed = await pipeline.run()
@@ -77,7 +77,7 @@ async def test_a_person_s_refusal_reaches_the_observer_and_nothing_is_done() -> 
 
 
 async def test_silence_is_never_approval() -> None:
-    pipeline = Pipeline(script=scripted(("act", SCALE)), decide=None)  # type: ignore[arg-type]
+    pipeline = Pipeline(script=scripted(("act", SCALE)), decide=None)
     await pipeline.run()
     assert pipeline.cluster.acts == []
     (refused,) = pipeline.facts(ActionRefused)
@@ -95,7 +95,7 @@ async def test_silence_is_never_approval() -> None:
     ],
 )
 async def test_what_may_not_be_done_is_refused_with_its_reason(line: str, by: RefusedBy) -> None:
-    pipeline = Pipeline(script=scripted(("act", line)))  # type: ignore[arg-type]
+    pipeline = Pipeline(script=scripted(("act", line)))
     await pipeline.run()
     (refused,) = pipeline.facts(ActionRefused)
     assert isinstance(refused, ActionRefused)
@@ -104,7 +104,7 @@ async def test_what_may_not_be_done_is_refused_with_its_reason(line: str, by: Re
 
 
 async def test_a_refused_read_costs_a_step_and_tells_why() -> None:
-    pipeline = Pipeline(script=scripted(("probe", "kubectl get pods | grep geo")))  # type: ignore[arg-type]
+    pipeline = Pipeline(script=scripted(("probe", "kubectl get pods | grep geo")))
     closed = await pipeline.run()
     (seen,) = pipeline.facts(TelemetryCollected)
     assert isinstance(seen, TelemetryCollected)
@@ -115,7 +115,7 @@ async def test_a_refused_read_costs_a_step_and_tells_why() -> None:
 async def test_an_act_that_makes_it_worse_is_rolled_back() -> None:
     cluster = TestCluster(breaks=True)
     line = "kubectl scale deployment rate --replicas=3"
-    pipeline = Pipeline(script=scripted(("act", line)), cluster=cluster, judgement=None)  # type: ignore[arg-type]
+    pipeline = Pipeline(script=scripted(("act", line)), cluster=cluster, judgement=None)
     closed = await pipeline.run()
     assert closed.steps[0].rolled_back
     assert closed.source is OutcomeSource.ROLLED_BACK
@@ -123,7 +123,7 @@ async def test_an_act_that_makes_it_worse_is_rolled_back() -> None:
 
 
 async def test_a_moved_object_is_not_touched() -> None:
-    pipeline = Pipeline(script=scripted(("act", SCALE)))  # type: ignore[arg-type]
+    pipeline = Pipeline(script=scripted(("act", SCALE)))
 
     def decide(_: ApprovalRequested) -> DecisionVerdict:
         pipeline.cluster.version += 1
@@ -146,7 +146,7 @@ async def order_of(pipeline: Pipeline) -> ActionApproved:
 
 
 async def test_a_redelivered_order_repeats_its_report_and_not_its_act() -> None:
-    pipeline = Pipeline(script=scripted(("act", SCALE)))  # type: ignore[arg-type]
+    pipeline = Pipeline(script=scripted(("act", SCALE)))
     order = await order_of(pipeline)
     again = await pipeline.executor("executor/2").execute(order)
     assert again == pipeline.facts(ActionExecuted)[0]
@@ -154,7 +154,7 @@ async def test_a_redelivered_order_repeats_its_report_and_not_its_act() -> None:
 
 
 async def test_an_intent_without_outcome_is_unknown_and_never_repeated() -> None:
-    pipeline = Pipeline(script=scripted(("act", SCALE)))  # type: ignore[arg-type]
+    pipeline = Pipeline(script=scripted(("act", SCALE)))
     order = await order_of(pipeline)
     pipeline.ledger.outcomes.clear()
     later = await pipeline.executor("executor/2").execute(order)
@@ -164,7 +164,7 @@ async def test_an_intent_without_outcome_is_unknown_and_never_repeated() -> None
 
 
 async def test_nothing_is_done_while_the_audit_cannot_be_written() -> None:
-    pipeline = Pipeline(script=scripted(("act", SCALE)))  # type: ignore[arg-type]
+    pipeline = Pipeline(script=scripted(("act", SCALE)))
     pipeline.audit.down = True
     with pytest.raises(Transient, match="no acknowledgement of the audit"):
         await pipeline.run()
@@ -177,7 +177,7 @@ async def test_nothing_is_done_while_the_audit_cannot_be_written() -> None:
 
 
 async def test_the_gate_s_chain_of_an_incident_verifies() -> None:
-    pipeline = Pipeline(script=scripted(("act", SCALE)))  # type: ignore[arg-type]
+    pipeline = Pipeline(script=scripted(("act", SCALE)))
     await pipeline.run()
     chain = [one for one in pipeline.facts(AuditRecorded) if isinstance(one, AuditRecorded)]
     assert [one.kind for one in chain] == [
@@ -192,7 +192,7 @@ async def test_the_gate_s_chain_of_an_incident_verifies() -> None:
 async def test_the_same_script_gives_the_same_run() -> None:
     runs = []
     for _ in range(2):
-        pipeline = Pipeline(script=scripted(("probe", "kubectl get pods"), ("act", SCALE)))  # type: ignore[arg-type]
+        pipeline = Pipeline(script=scripted(("probe", "kubectl get pods"), ("act", SCALE)))
         await pipeline.run()
         runs.append([(one.id, one.type, one.sequence) for one in pipeline.driver.log])
     assert runs[0] == runs[1]

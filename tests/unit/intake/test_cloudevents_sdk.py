@@ -21,7 +21,7 @@ ALERT = {
 
 
 @pytest.mark.parametrize("write", [http.to_binary, http.to_structured])
-def test_an_event_written_by_the_sdk_is_read(write: object) -> None:
+def test_an_event_written_by_the_sdk_is_read(write: Callable[..., http.HTTPMessage]) -> None:
     event = CloudEvent(
         attributes={
             "id": "1",
@@ -33,7 +33,7 @@ def test_an_event_written_by_the_sdk_is_read(write: object) -> None:
         },
         data=ALERT,
     )
-    message = write(event, JSONFormat())  # type: ignore[operator]
+    message = write(event, JSONFormat())
     headers = {name.lower(): value for name, value in message.headers.items()}
     found = reading.read("cloudevents", message.body, headers, now=NOW, settings=IntakeSettings())
     assert found.refused == ()

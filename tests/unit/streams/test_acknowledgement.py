@@ -1,5 +1,7 @@
 """Acknowledgements: never past a record that is still worked on, gaps or not."""
 
+from random import Random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,13 +16,13 @@ HERE = Source("telemetry", 3)
     order=st.randoms(use_true_random=False),
 )
 def test_an_offset_is_committable_only_when_all_delivered_before_it_are_done(
-    offsets: list[int], order: object
+    offsets: list[int], order: Random
 ) -> None:
     acks = Acknowledgements()
     for offset in offsets:
         acks.delivered(HERE, offset, 0.0)
     shuffled = list(offsets)
-    order.shuffle(shuffled)  # type: ignore[attr-defined]
+    order.shuffle(shuffled)
     done: set[int] = set()
     for offset in shuffled:
         acks.done(HERE, offset)

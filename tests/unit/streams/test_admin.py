@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from streams.admin import ClusterState, TopicShrinks, TopicState, plan, wanted
 from streams.rights import Operation, Pattern, Resource, Right
 from streams.settings import KafkaSettings
-from streams.topics import ALL_USERS, LEDGER, REDUCERS, TOPICS
+from streams.topic import ALL_USERS
+from streams.topics import LEDGER, REDUCERS, TOPICS
 
 SETTINGS = KafkaSettings(security_protocol="PLAINTEXT")
 WANTED = wanted(SETTINGS)

@@ -16,6 +16,7 @@ from agents.environments.simulated.applications.graph import (
     Protocol,
     Variable,
 )
+from agents.environments.simulated.dice import happens
 
 _PORTS = {
     Protocol.MONGO: 27017,
@@ -39,6 +40,7 @@ _ACCOUNTS = {
     Protocol.MONGO: "MONGO_INITDB_ROOT_USERNAME",
     Protocol.POSTGRES: "POSTGRES_USER",
 }
+_MOST_COMPONENTS = 18
 _ADDRESS_FORMS = ("{n}_ADDR", "{n}_URL", "{n}_ENDPOINT", "{n}_HOST", "{n}_SERVICE_ADDR")
 
 
@@ -62,7 +64,7 @@ class _Draft:
 def _draft(rng: Random, app: str) -> _Draft:
     word = vocabulary.pseudo_word(rng)
     first = rng.choice((3000, 5000, 7000, 8080, 9000, 9090, 50050))
-    ports = [first] * 24 if rng.random() < 0.3 else [first + index for index in range(24)]  # noqa: PLR2004
+    ports = [first] * 24 if happens(rng, 0.3) else [first + index for index in range(24)]
     return _Draft(
         rng=rng,
         suffix=rng.choice(vocabulary.SUFFIXES),
@@ -71,7 +73,7 @@ def _draft(rng: Random, app: str) -> _Draft:
         protocol=rng.choice((Protocol.HTTP, Protocol.GRPC)),
         ports=ports,
         variable_form=rng.choice(_ADDRESS_FORMS),
-        scheme=rng.random() < 0.3,  # noqa: PLR2004
+        scheme=happens(rng, 0.3),
         config=f"{app}-{rng.choice(('config', 'settings', 'env'))}",
         secret=f"{app}-{rng.choice(('credentials', 'secrets', 'auth'))}",
         probes=rng.choice((0.6, 0.9, 1.0)),
@@ -137,8 +139,8 @@ def _store(draft: _Draft, owner: str, protocol: Protocol, taken: set[str]) -> Co
         variables=variables,
         requests=("100m", "128Mi") if durable else ("20m", "32Mi"),
         limits=("1", "512Mi") if durable else ("200m", "128Mi"),
-        readiness="tcp" if rng.random() < draft.probes else None,
-        volume=f"{name}-data" if durable and rng.random() < 0.7 else None,  # noqa: PLR2004
+        readiness="tcp" if happens(rng, draft.probes) else None,
+        volume=f"{name}-data" if durable and happens(rng, 0.7) else None,
     )
 
 
@@ -146,7 +148,7 @@ def _call(draft: _Draft, target: Component, *, critical: bool) -> tuple[Call, li
     rng = draft.rng
     protocol = target.program.protocol
     address = f"{target.name}:{target.service_port}"
-    variable = _variable_name(draft, target.name) if rng.random() < 0.93 else None  # noqa: PLR2004
+    variable = _variable_name(draft, target.name) if happens(rng, 0.93) else None
     variables = []
     if variable:
         value = _address_value(draft, address, protocol)
@@ -173,13 +175,13 @@ def _service(draft: _Draft, name: str, index: int, targets: list[Component]) -> 
     calls, variables = [], []
     for target in targets:
         cache = target.program.protocol in (Protocol.REDIS, Protocol.MEMCACHED)
-        call, more = _call(draft, target, critical=not cache or rng.random() < 0.4)  # noqa: PLR2004
+        call, more = _call(draft, target, critical=not cache or happens(rng, 0.4))
         calls.append(call)
         variables += more
-    if rng.random() < 0.6:  # noqa: PLR2004
+    if happens(rng, 0.6):
         variables.append(
             Variable(name="LOG_LEVEL", config_map=draft.config, key="log.level")
-            if rng.random() < 0.7  # noqa: PLR2004
+            if happens(rng, 0.7)
             else Variable(name="LOG_LEVEL", value="info")
         )
     protocol = Protocol.HTTP if index == 0 else draft.protocol
@@ -197,8 +199,8 @@ def _service(draft: _Draft, name: str, index: int, targets: list[Component]) -> 
         calls=tuple(calls),
         needs=("LOG_LEVEL",) if any(v.name == "LOG_LEVEL" for v in variables) else (),
     )
-    probed = rng.random() < draft.probes or index == 0
-    web = protocol is Protocol.HTTP and rng.random() < 0.6  # noqa: PLR2004
+    probed = happens(rng, draft.probes) or index == 0
+    web = protocol is Protocol.HTTP and happens(rng, 0.6)
     probe = "http" if web else "tcp"
     return Component(
         name=name,
@@ -206,13 +208,13 @@ def _service(draft: _Draft, name: str, index: int, targets: list[Component]) -> 
         image=f"{draft.registry}/{name}:{draft.tag}",
         container=rng.choice((name, name, "app", "server")),
         port_name=rng.choice(("http", "web")) if protocol is Protocol.HTTP else "grpc",
-        service_port=80 if protocol is Protocol.HTTP and rng.random() < 0.25 else port,  # noqa: PLR2004
-        replicas=2 if rng.random() < 0.12 else 1,  # noqa: PLR2004
+        service_port=80 if protocol is Protocol.HTTP and happens(rng, 0.25) else port,
+        replicas=2 if happens(rng, 0.12) else 1,
         variables=tuple(variables),
         requests=(f"{rng.choice((20, 50, 100))}m", f"{rng.choice((32, 64, 128))}Mi"),
         limits=(rng.choice(("500m", "1")), f"{rng.choice((256, 384, 512))}Mi"),
         readiness=probe if probed else None,
-        liveness=probe if probed and rng.random() < 0.4 else None,  # noqa: PLR2004
+        liveness=probe if probed and happens(rng, 0.4) else None,
     )
 
 
@@ -240,12 +242,12 @@ def _tracing(draft: _Draft) -> Component:
 
 def procedural(rng: Random) -> Application:
     """Return an invented application of 7 to 18 components."""
-    total = rng.randint(7, 18)
+    total = rng.randint(7, _MOST_COMPONENTS)
     app = rng.choice(vocabulary.NOUNS)
     draft = _draft(rng, app)
     service_count = max(4, round(total * rng.uniform(0.5, 0.75)))
     words = vocabulary.names(rng, service_count)
-    if rng.random() < 0.5:  # noqa: PLR2004
+    if happens(rng, 0.5):
         words[0] = rng.choice(("frontend", "gateway", "web", "edge", "ui", "api"))
     owners = {index: f"{word}{draft.suffix}" for index, word in enumerate(words)}
     parents = _tree(rng, service_count)
@@ -267,7 +269,7 @@ def procedural(rng: Random) -> Application:
             targets.append(stores[-1])
         made[index] = _service(draft, owners[index], index, targets)
     components = [made[index] for index in range(service_count)] + stores
-    if rng.random() < 0.5 and len(components) < 18:  # noqa: PLR2004
+    if happens(rng, 0.5) and len(components) < _MOST_COMPONENTS:
         components.append(_tracing(draft))
     return _application(draft, app, components)
 
@@ -288,11 +290,11 @@ def _application(draft: _Draft, app: str, components: list[Component]) -> Applic
         load=float(rng.randint(8, 90)),
         components=tuple(components),
         label=label,
-        part_of=app if rng.random() < 0.5 else None,  # noqa: PLR2004
+        part_of=app if happens(rng, 0.5) else None,
         strategy=rng.choice(("Recreate", "RollingUpdate")),
         configs=((draft.config, settings),),
         secrets=((draft.secret, ("db-password",)),),
-        accounts=(f"{app}-runner",) if rng.random() < 0.5 else (),  # noqa: PLR2004
+        accounts=(f"{app}-runner",) if happens(rng, 0.5) else (),
         nodes=rng.choice(vocabulary.NODES),
         storage_class=rng.choice(("standard", "gp3", "local-path")),
         spare_images=tuple(spare),

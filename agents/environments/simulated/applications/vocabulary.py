@@ -4,6 +4,7 @@ Invariant: no word here names a fault, a task or a family; a test looks for that
 """
 
 from random import Random
+from agents.environments.simulated.dice import happens
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -69,8 +70,8 @@ def names(rng: Random, count: int) -> list[str]:
     found: dict[str, None] = {}
     invented = rng.choice((0.0, 0.15, 0.5, 0.9))
     while len(found) < count:
-        word = pseudo_word(rng) if rng.random() < invented else rng.choice(NOUNS)
-        if rng.random() < 0.12:  # noqa: PLR2004 - some services have two-word names
+        word = pseudo_word(rng) if happens(rng, invented) else rng.choice(NOUNS)
+        if happens(rng, 0.12):  # some services have two-word names
             word = f"{word}-{rng.choice(NOUNS)}"
         found[word] = None
     return list(found)
@@ -78,11 +79,12 @@ def names(rng: Random, count: int) -> list[str]:
 
 def release(rng: Random) -> str:
     """Return a tag of a released image."""
-    style = rng.randrange(4)
-    if style == 0:
-        return f"v{rng.randint(0, 4)}.{rng.randint(0, 20)}.{rng.randint(0, 9)}"
-    if style == 1:
-        return f"{rng.randint(1, 9)}.{rng.randint(0, 30)}"
-    if style == 2:  # noqa: PLR2004
-        return f"20{rng.randint(24, 26)}.{rng.randint(1, 12):02d}.{rng.randint(1, 28):02d}"
-    return f"{rng.getrandbits(28):07x}"
+    match rng.randrange(4):
+        case 0:
+            return f"v{rng.randint(0, 4)}.{rng.randint(0, 20)}.{rng.randint(0, 9)}"
+        case 1:
+            return f"{rng.randint(1, 9)}.{rng.randint(0, 30)}"
+        case 2:
+            return f"20{rng.randint(24, 26)}.{rng.randint(1, 12):02d}.{rng.randint(1, 28):02d}"
+        case _:
+            return f"{rng.getrandbits(28):07x}"

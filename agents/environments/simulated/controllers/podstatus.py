@@ -28,7 +28,7 @@ _WAITING = {
 def go_duration(seconds: float) -> str:
     """Return `40s`, `2m40s`, `5m0s` as Go prints a duration."""
     whole = int(seconds)
-    return f"{whole}s" if whole < 60 else f"{whole // 60}m{whole % 60}s"  # noqa: PLR2004
+    return f"{whole}s" if whole < 60 else f"{whole // 60}m{whole % 60}s"  # noqa: PLR2004 - seconds of a minute
 
 
 def _container_id(run: PodRun, life: Life) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from agents.environments.simulated.dice import happens
 from agents.environments.simulated.applications.vocabulary import pseudo_word
 from agents.environments.simulated.faults.family import (
     Evidence,
@@ -85,7 +86,7 @@ def _wrong_selector(cluster: Cluster, component: Component, rng: Random) -> Inje
     right = dict(service["spec"]["selector"])
     wrong = dict(right)
     undo: dict[str, str | None] = dict(right)
-    if rng.random() < 0.5:  # noqa: PLR2004 - another value, or one label too many
+    if happens(rng, 0.5):  # another value, or one label too many
         wrong[label] = rng.choice(
             (f"{component.name}-{rng.choice(('v2', 'new', 'canary'))}", pseudo_word(rng))
         )
@@ -138,7 +139,7 @@ def _deny(cluster: Cluster, component: Component, rng: Random) -> Injection:
         "podSelector": {"matchLabels": {label: component.name}},
         "policyTypes": ["Ingress"],
     }
-    if rng.random() < 0.5:  # noqa: PLR2004 - deny everything, or let a stranger in
+    if happens(rng, 0.5):  # deny everything, or let a stranger in
         stranger = {label: pseudo_word(rng)}
         policy["spec"]["ingress"] = [{"from": [{"podSelector": {"matchLabels": stranger}}]}]
     cluster.store.create("networkpolicies", policy, cluster.stamp())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from agents.environments.simulated.dice import happens
 from agents.environments.simulated.applications.vocabulary import pseudo_word, release
 from agents.environments.simulated.faults.family import (
     Evidence,
@@ -112,7 +113,7 @@ def _wrong_address(cluster: Cluster, component: Component, rng: Random) -> Injec
     )
     right = variable["value"]
     host, port = call.address.rsplit(":", 1)
-    if rng.random() < 0.5:  # noqa: PLR2004 - a wrong host or a wrong port
+    if happens(rng, 0.5):  # a wrong host or a wrong port
         at = rng.randrange(len(host))
         other = rng.choice(
             (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from agents.environments.simulated.dice import happens
 from agents.environments.simulated.applications.graph import TLS_ARGUMENTS
 from agents.environments.simulated.applications.vocabulary import pseudo_word
 from agents.environments.simulated.faults.family import (
@@ -51,7 +52,7 @@ def _missing_key(cluster: Cluster, component: Component, rng: Random) -> Injecti
     )
     reference = item["valueFrom"]["configMapKeyRef"]
     right = reference["key"]
-    wrong = f"{right}.{pseudo_word(rng)}" if rng.random() < 0.5 else pseudo_word(rng)  # noqa: PLR2004
+    wrong = f"{right}.{pseudo_word(rng)}" if happens(rng, 0.5) else pseudo_word(rng)
     reference["key"] = wrong
     commit(cluster, "deployments", deployment)
     return Injection(

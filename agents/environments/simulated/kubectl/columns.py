@@ -137,7 +137,7 @@ def endpoint_list(item: Manifest | None) -> str:
         for port in subset.get("ports", ())
         for address in subset.get("addresses", ())
     ]
-    more = f" + {len(found) - 3} more..." if len(found) > 3 else ""  # noqa: PLR2004
+    more = f" + {len(found) - 3} more..." if len(found) > 3 else ""  # noqa: PLR2004 - kubectl shows three
     return ",".join(found[:3]) + more
 
 

@@ -70,7 +70,7 @@ def _endpoints(cluster: Cluster, listed: Manifest | None, port: Manifest) -> str
             number = target_port(pod, port["targetPort"]) if pod else None
             if number is not None:
                 found.append(f"{address['ip']}:{number}")
-    return ",".join(found[:3]) + (f" + {len(found) - 3} more..." if len(found) > 3 else "")  # noqa: PLR2004
+    return ",".join(found[:3]) + (f" + {len(found) - 3} more..." if len(found) > 3 else "")  # noqa: PLR2004 - kubectl shows three
 
 
 def describe_node(cluster: Cluster, item: Manifest) -> list[str]:

@@ -36,7 +36,7 @@ def values_at(data: Any, path: str) -> list[Any]:  # noqa: ANN401 - JSON
     return found
 
 
-def _step(item: Any, match: re.Match[str]) -> list[Any]:  # noqa: ANN401, PLR0911 - JSON
+def _step(item: Any, match: re.Match[str]) -> list[Any]:  # noqa: ANN401 - JSON
     if match["star"] or match["all"]:
         if isinstance(item, dict):
             return list(item.values())
@@ -128,7 +128,7 @@ def evaluate(data: Any, template: str) -> str:  # noqa: ANN401 - JSON
     return out
 
 
-def _run(root: Any, data: Any, parts: list[tuple[bool, str]], start: int) -> tuple[str, int]:  # noqa: ANN401
+def _run(root: Any, data: Any, parts: list[tuple[bool, str]], start: int) -> tuple[str, int]:  # noqa: ANN401 - JSON
     out: list[str] = []
     index = start
     while index < len(parts):

@@ -144,7 +144,7 @@ def _read(document: Any, path: str) -> Any:  # noqa: ANN401 - JSON
     return document
 
 
-def _change(document: Any, parts: list[str], name: str, value: Any, path: str) -> Any:  # noqa: ANN401
+def _change(document: Any, parts: list[str], name: str, value: Any, path: str) -> Any:  # noqa: ANN401 - JSON
     if not parts:
         return value
     missing = PatchFailed(
@@ -173,7 +173,7 @@ def _change(document: Any, parts: list[str], name: str, value: Any, path: str) -
     return document
 
 
-def _change_list(parent: list[Any], last: str, name: str, value: Any, missing: PatchFailed) -> None:  # noqa: ANN401
+def _change_list(parent: list[Any], last: str, name: str, value: Any, missing: PatchFailed) -> None:  # noqa: ANN401 - JSON
     if last == "-" and name == "add":
         parent.append(value)
         return

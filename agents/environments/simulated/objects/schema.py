@@ -307,7 +307,7 @@ def _probe(probe: Manifest, path: str) -> None:
 def _port(value: Any, path: str) -> None:  # noqa: ANN401 - JSON
     if value is None:
         raise Rejected(f"{path}: Required value")
-    if isinstance(value, int) and not 1 <= value <= 65_535:  # noqa: PLR2004
+    if isinstance(value, int) and not 1 <= value <= 65_535:  # noqa: PLR2004 - the last port
         raise Rejected(f"{path}: Invalid value: {value}: must be between 1 and 65535, inclusive")
 
 

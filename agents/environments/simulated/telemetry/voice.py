@@ -14,7 +14,7 @@ import orjson
 
 from agents.environments.simulated.applications.vocabulary import pseudo_word
 from agents.environments.simulated.clock import instant, rfc3339
-from agents.environments.simulated.dice import draw
+from agents.environments.simulated.dice import draw, happens
 from agents.environments.simulated.network import Obstacle
 
 _FAILED = (
@@ -142,8 +142,8 @@ class Voice:
 @lru_cache(maxsize=4096)
 def voice_of(namespace: str, seed: int) -> Voice:
     """Return the voice of an application."""
-    rng = Random(draw("voice", namespace, seed))  # noqa: S311
-    if rng.random() < 0.4:  # noqa: PLR2004 - texts that no runtime has
+    rng = Random(draw("voice", namespace, seed))  # noqa: S311 - simulation, no secret
+    if happens(rng, 0.4):  # texts that no runtime has
         code = pseudo_word(rng).upper()[:4]
         errors = {
             obstacle: f"{code}-{rng.randint(10, 99)} {rng.choice(texts)}"
@@ -171,7 +171,7 @@ def voice_of(namespace: str, seed: int) -> Voice:
                 "bad answer: {detail}",
             )
         ),
-        nested=rng.random() < 0.5,  # noqa: PLR2004
+        nested=happens(rng, 0.5),
         listening=rng.choice(
             (
                 "listening on :{port}",
