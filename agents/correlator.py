@@ -32,7 +32,8 @@ from agents.roles import Role
 
 FORGET = "forget"
 MARKER_KEPT = timedelta(days=7)
-MAX_ALERTS = 50
+# an incident's snapshot stays under a record's megabyte: intake admits at most 32 KiB an alert
+MAX_ALERTS = 20
 
 
 class CorrelatorState(ReducerState):
@@ -153,7 +154,7 @@ def _mark(alert: AlertReceived) -> str:
 
 
 def _remembered(state: CorrelatorState, mark: str) -> CorrelatorState:
-    return state.model_copy(update={"seen": (*state.seen, mark)[-4 * MAX_ALERTS :]})
+    return state.model_copy(update={"seen": (*state.seen, mark)[-10 * MAX_ALERTS :]})
 
 
 def _task(alert: AlertReceived) -> Task:

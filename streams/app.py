@@ -167,8 +167,8 @@ def build_app(wired: "Wired", settings: KafkaSettings) -> RoleApp:
     async def on_revoked(_: object, revoked: Collection[TP], **__: object) -> None:
         await host.revoked(_sources(revoked, registry))
 
-    app.on_partitions_assigned.connect(on_assigned)  # type: ignore[arg-type]
-    app.on_partitions_revoked.connect(on_revoked)  # type: ignore[arg-type]
+    app.on_partitions_assigned.connect(on_assigned)  # type: ignore[arg-type]  # the signal hands more than its type says
+    app.on_partitions_revoked.connect(on_revoked)  # type: ignore[arg-type]  # likewise
     for topic in inputs:
         _feed(app, topic.name, host)
     return app
@@ -192,7 +192,7 @@ def _feed(app: RoleApp, name: str, host: Host) -> None:
         async for event in stream.noack().events():
             await host.take(received(name, event))
 
-    app.agent(source, name=f"{app.role}.{name}")(feed)  # type: ignore[arg-type]
+    app.agent(source, name=f"{app.role}.{name}")(feed)  # type: ignore[arg-type]  # `StreamT` lacks `noack`
 
 
 def received(name: str, event: EventT[bytes]) -> Received:

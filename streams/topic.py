@@ -55,7 +55,7 @@ MAX_RECORD_BYTES = 1_048_576
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
-    """One topic. `retention_ms` -1 keeps for ever; `broadcast` readers read all, without a group."""
+    """One topic. `retention_ms` -1: for ever; `broadcast` readers read all, without a group."""
 
     name: str
     key: Key

@@ -114,13 +114,14 @@ def _inference(_: KafkaSettings, places: Places) -> Wired:
     return Wired(worker)
 
 
-def _probe(_: KafkaSettings, __: Places) -> Wired:
+def _probe(_: KafkaSettings, places: Places) -> Wired:
     from agents.environments.remote.client import RemoteRead  # noqa: PLC0415 - a process loads its role alone
     from agents.probe.step import ProbeWorker  # noqa: PLC0415 - a process loads its role alone
 
     gate = GateSettings()
     worker = ProbeWorker(
         cluster=RemoteRead(_connection()),
+        save=Store(places.samples).put,
         managed=gate.managed_namespaces,
     )
     return Wired(worker)

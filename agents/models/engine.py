@@ -142,15 +142,15 @@ class TransformersEngine:
     def load(self, path: Path) -> None:
         """Read weights; only while nothing runs."""
         self.weights = identity(path)
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves it unannotated
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
             path, dtype=self._dtype, attn_implementation=ATTENTION, local_files_only=True
         )
-        model.to(self._device).eval().requires_grad_(requires_grad=False)  # type: ignore[arg-type]
+        model.to(self._device).eval().requires_grad_(requires_grad=False)  # type: ignore[arg-type]  # the stub of `to` knows strings only
         config = model.config
         self.max_positions = int(config.max_position_embeddings)
         self._body: nn.Module = model.base_model
-        self._head = cast("nn.Module", model.get_output_embeddings())  # type: ignore[no-untyped-call]
+        self._head = cast("nn.Module", model.get_output_embeddings())  # type: ignore[no-untyped-call]  # likewise unannotated
         self._cache = SlotCache(
             config.num_hidden_layers,
             (config.num_key_value_heads, config.head_dim),

@@ -37,7 +37,7 @@ class LocalModel:
             )
         import torch  # noqa: PLC0415 - lazily, see above
 
-        from agents.models.engine import TransformersEngine  # noqa: PLC0415
+        from agents.models.engine import TransformersEngine  # noqa: PLC0415 - likewise
 
         if threads is not None:
             torch.set_num_threads(threads)

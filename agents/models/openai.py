@@ -5,6 +5,7 @@ that the endpoint reports (vLLM's `return_token_ids`) and are never made up here
 """
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -115,7 +116,7 @@ class EndpointModel:
             async with self._session.post(self._url, json=body) as response:
                 if response.status in RETRIED:
                     raise _Busy(f"HTTP {response.status}: {(await response.text())[:MAX_SHOWN]}")
-                if response.status != 200:  # noqa: PLR2004
+                if response.status != HTTPStatus.OK:
                     shown = (await response.text())[:MAX_SHOWN]
                     hint = HINTS.get(response.status, "check the endpoint's log")
                     raise ModelUnavailable(f"{self._url}: HTTP {response.status}: {shown}; {hint}")

@@ -4,12 +4,12 @@ Invariant: nothing runs that did not parse to a read verb which policy allows in
 namespace; output is redacted before it leaves this function.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from agents.contracts.command import Command
 from agents.contracts.envelope import Event
-from agents.contracts.ids import event_id
+from agents.contracts.ids import SampleRef, event_id
 from agents.contracts.plan import PlanKind, PlanProposed
 from agents.contracts.telemetry import TelemetryCollected, TelemetryKind
 from agents.environments.protocol import EnvironmentUnavailable, ReadHandle
@@ -21,15 +21,21 @@ from agents.reducer import Output
 from agents.roles import Role
 from agents.worker import Transient
 
+Save = Callable[[bytes], Awaitable[SampleRef]]
 REFUSED_EXIT = 126
+INLINE_BYTES = 65_536
 MAX_LINE_SHOWN = 300
 
 
 @dataclass(slots=True, kw_only=True)
 class ProbeWorker:
-    """The worker of role `probe`. `managed` are the namespace globs where AOI may look."""
+    """The worker of role `probe`. `managed` are the namespace globs where AOI may look.
+
+    save keeps outputs over 64 KiB in the store; the telemetry then carries their reference.
+    """
 
     cluster: ReadHandle
+    save: Save
     managed: tuple[str, ...]
     role: Role = field(default=Role.PROBE, init=False)
 
@@ -45,6 +51,8 @@ class ProbeWorker:
         except EnvironmentUnavailable as error:
             raise Transient(f"{command.verb} in {command.namespace}: {error}") from error
         clean = redact(output.text)
+        kept = clean.text.encode()
+        large = len(kept) > INLINE_BYTES
         return TelemetryCollected(
             incident_id=plan.incident_id,
             plan_id=plan.plan_id,
@@ -53,7 +61,8 @@ class ProbeWorker:
             line=redact(line).text,
             command=command,
             exit_code=output.exit_code,
-            output=clean.text,
+            output="" if large else clean.text,
+            output_ref=await self.save(kept) if large else None,
             redactions=clean.count,
             seconds=output.seconds,
         )

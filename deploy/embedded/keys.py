@@ -39,5 +39,3 @@ def _key(path: Path) -> SigningKey:
     key = SigningKey.generate()
     key.save(path)
     return key
-
-

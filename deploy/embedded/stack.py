@@ -33,7 +33,7 @@ APPROVER_RULES = Path(__file__).parent / "demo" / "approver.yaml"
 Tell = Callable[[str], None]
 
 
-class StackFailed(RuntimeError):  # noqa: N818 - told as what happened
+class StackFailed(RuntimeError):
     """A part did not come up; the message names its log."""
 
 
@@ -87,9 +87,7 @@ async def running(settings: StackSettings, tell: Tell) -> AsyncIterator[Stack]:
         for name, program in programs.items():
             if name != "lab":
                 await supervisor.start(program)
-        yield Stack(
-            broker=broker, supervisor=supervisor, namespaces=namespaces, programs=programs
-        )
+        yield Stack(broker=broker, supervisor=supervisor, namespaces=namespaces, programs=programs)
     finally:
         await supervisor.stop()
         if not was_running:
@@ -103,15 +101,15 @@ def _port() -> int:
 
 async def _addressed(supervisor: Supervisor, lab: Program, file: Path) -> dict[str, list[str]]:
     """Start the lab and return what its address file says once it is there."""
-    file.unlink(missing_ok=True)
+    await asyncio.to_thread(file.unlink, missing_ok=True)
     await supervisor.start(lab)
     async with asyncio.timeout(ADDRESS_SECONDS):
-        while not file.exists():
+        while not await asyncio.to_thread(file.exists):
             if lab.name not in supervisor.alive():
                 end = "\n".join(lab.log.read_text(errors="replace").splitlines()[-5:])
                 raise StackFailed(f"the lab ended before it was ready; {lab.log} ends:\n{end}")
             await asyncio.sleep(POLL_SECONDS)
-    found: dict[str, list[str]] = orjson.loads(file.read_bytes())
+    found: dict[str, list[str]] = orjson.loads(await asyncio.to_thread(file.read_bytes))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from agents.environments.simulated.dice import happens
+from learner.pretrain.chance import happens
 
 SHARE = 0.12
 SHELL_SHARE = 0.4

@@ -12,9 +12,9 @@ from random import Random
 
 from agents.contracts.incident import Task
 from agents.contracts.plan import Analysis
-from agents.environments.simulated.dice import happens
 from agents.observer.prompt import Situation
 from agents.observer.reply import Reply, ReplyAction
+from learner.pretrain.chance import happens
 from learner.pretrain.detours import detour
 from learner.pretrain.guides import Survey, templated
 from learner.pretrain.notes import Notes

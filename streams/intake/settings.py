@@ -24,7 +24,9 @@ class IntakeSettings(BaseSettings):
     pagerduty_secrets: tuple[SecretStr, ...] = ()
     group_labels: tuple[str, ...] = ("namespace",)
     body_limit: int = Field(default=1_048_576, ge=1024)
-    labels_limit: int = Field(default=262_144, ge=1024)
+    labels_limit: int = Field(
+        default=16_384, ge=1024, le=32_768, description="an incident carries 20 alerts in a record"
+    )
     skew_seconds: float = Field(default=300.0, ge=0)
     max_in_flight: int = Field(default=256, ge=1, description="requests waiting for Kafka")
     acknowledge_seconds: float = Field(default=10.0, gt=0)

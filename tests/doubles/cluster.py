@@ -18,7 +18,11 @@ from agents.environments.protocol import ActionRejected, EnvironmentUnavailable,
 
 @dataclass(slots=True)
 class TestCluster:
-    """Deployments by name. `down` makes every call fail, `breaks` makes acts harmful."""
+    """Deployments by name.
+
+    `down` makes every call fail, `breaks` makes acts harmful, `talkative` adds that many lines to
+    every read.
+    """
 
     __test__ = False
 
@@ -26,11 +30,13 @@ class TestCluster:
     version: int = 7
     down: bool = False
     breaks: bool = False
+    talkative: int = 0
     acts: list[Action] = field(default_factory=list)
 
     async def read(self, command: Command) -> Output:
         self._reached()
         lines = [f"{name}   {count}/{count}" for name, count in self.replicas.items()]
+        lines += [f"line {number} of much" for number in range(self.talkative)]
         return Output(text=f"{command.verb}\n" + "\n".join(lines), exit_code=0)
 
     async def preview(self, action: Action) -> Preview:

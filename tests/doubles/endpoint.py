@@ -1,6 +1,6 @@
 """An OpenAI-compatible endpoint that answers by a function: stands in for a commercial API.
 
-    GET nothing; POST /v1/chat/completions -> {"choices": [{"message": {"content": reply}}]}
+GET nothing; POST /v1/chat/completions -> {"choices": [{"message": {"content": reply}}]}
 """
 
 import asyncio

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from agents.approval.keyring import Keyring, Purpose
 from agents.approval.signing import SigningKey, sign_decision, sign_judgement
@@ -64,6 +64,7 @@ class Pipeline:
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     audit: MemoryAudit = field(default_factory=MemoryAudit)
     settings: GateSettings = GATE_SETTINGS
+    stored: dict[SampleRef, bytes] = field(default_factory=dict)
     driver: Driver = field(init=False)
 
     def __post_init__(self) -> None:
@@ -76,8 +77,12 @@ class Pipeline:
                 CloserReducer(settings=CloserSettings()),
             ],
             workers=[
-                ProbeWorker(cluster=self.cluster, managed=self.settings.managed_namespaces),
-                CompressorWorker(settings=CompressorSettings(), load=_nothing_stored),
+                ProbeWorker(
+                    cluster=self.cluster,
+                    save=self._save,
+                    managed=self.settings.managed_namespaces,
+                ),
+                CompressorWorker(settings=CompressorSettings(), load=self._load),
                 PreviewWorker(cluster=self.cluster),
                 self.executor(),
             ],
@@ -94,10 +99,13 @@ class Pipeline:
             policy=POLICY,
             keyring=KEYRING,
             settings=self.settings,
-            clock=lambda: self.driver.clock(),
+            clock=self._now,
             writer=writer,
             settle_seconds=0.3,
         )
+
+    def _now(self) -> datetime:
+        return self.driver.clock()
 
     async def run(self) -> TrajectoryRecord:
         """Raise the alert and return the trajectory."""
@@ -107,6 +115,14 @@ class Pipeline:
     def facts(self, kind: type[Fact]) -> list[Fact]:
         """Return the facts of one type that were seen, in order."""
         return [one.fact for one in self.driver.log if isinstance(one.fact, kind)]
+
+    async def _save(self, value: bytes) -> SampleRef:
+        ref = SampleRef(f"stored-{len(self.stored)}")
+        self.stored[ref] = value
+        return ref
+
+    async def _load(self, ref: SampleRef) -> bytes:
+        return self.stored[ref]
 
     async def _model(self, happened: Event) -> Sequence[Event]:
         asked = happened.fact
@@ -151,7 +167,9 @@ class Pipeline:
         )
         return (self._caused(happened, judged),)
 
-    def _caused(self, cause: Event, fact: ModelReplied | DecisionVerified | JudgementVerified) -> Event:
+    def _caused(
+        self, cause: Event, fact: ModelReplied | DecisionVerified | JudgementVerified
+    ) -> Event:
         made = event(fact, key=fact.incident_id)
         return Event(
             id=made.id,
@@ -162,9 +180,3 @@ class Pipeline:
             incident=fact.incident_id,
             cause=cause.id,
         )
-
-
-async def _nothing_stored(ref: SampleRef) -> bytes:
-    raise KeyError(ref)
-
-

@@ -18,7 +18,7 @@ from streams.topics import (
     LEDGER,
     TRAJECTORIES_FAILED,
 )
-from tests.flow.stacks import pipeline, until_closed
+from tests.flow.stacks import Seen, pipeline, until_closed
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 INCIDENTS_WANTED = 4

@@ -84,7 +84,7 @@ async def in_process(lab: Lab, alerts: list[Event]) -> TrajectoryRecord:
     run = InProcess(
         script=script,
         decide=decide,
-        cluster=LabCluster(lab),  # type: ignore[arg-type]
+        cluster=LabCluster(lab),  # type: ignore[arg-type]  # the same handles
         settings=GateSettings(managed_namespaces=(lab.namespace,)),
     )
     (closed,) = await run.driver.run(alerts[:1])

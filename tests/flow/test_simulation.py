@@ -1,4 +1,3 @@
-# ruff: noqa: D101, D102, T201 - fakes are told by the protocols that they follow; seeds are printed
 """The reducer runtime against a simulated log, through thousands of random crash schedules.
 
 One partition, two inputs, up to three processes at a time that believe to own it. At every await a
@@ -29,6 +28,7 @@ from streams import topics
 from streams.codec import Received, Source, decode, encode
 from streams.partitioner import partition_of
 from streams.reduction import OFFSETS_KEY, STATE_PREFIX, Change, Reduction
+from streams.topic import INCIDENT_PARTITIONS
 from streams.transaction import LogBroken, LogFenced, Owner
 from streams.wire import Outgoing
 
@@ -41,7 +41,7 @@ OUTPUT = topics.PREVIEWS_COMPLETED.name
 KEYS = [
     key
     for key in (f"incident-{number}" for number in range(99))
-    if partition_of(key.encode(), topics.INCIDENT_PARTITIONS) == PARTITION
+    if partition_of(key.encode(), INCIDENT_PARTITIONS) == PARTITION
 ][:3]
 
 
@@ -195,6 +195,8 @@ class SimulatedLog:
 
 @dataclass(slots=True)
 class Clock:
+    """The time of a schedule."""
+
     now: datetime = START
 
 
@@ -379,7 +381,7 @@ def replay(
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_outputs_and_states_are_exact_through_any_crash() -> None:
-    print(f"{SCHEDULES} schedules from seed {SEED}")
+    print(f"{SCHEDULES} schedules from seed {SEED}")  # noqa: T201 - to repeat a run
     for seed in range(SEED, SEED + SCHEDULES):
         try:
             verify(run_schedule(seed))

@@ -1,4 +1,3 @@
-# ruff: noqa: D102, T201 - fakes are told by the protocols that they follow; seeds are printed
 """One process of the runtime tests: a counting observer, a slow compressor, or both.
 
 Run as `python runtime_process.py CREDENTIALS_DIR PREFIX ROLE...`; it is no test itself.
@@ -99,7 +98,7 @@ def main(credentials: Path, prefix: str, names: Sequence[str]) -> int:
         try:
             permission.check(Role(role), settings)
         except AoiError as error:
-            print(error, file=sys.stderr)
+            print(error, file=sys.stderr)  # noqa: T201 - its parent reads it
             return NOT_STARTED
         apps.append(build_app(Wired(PARTICIPANTS[Role(role)]()), settings))
     return run_apps(apps, loop, HealthSettings())

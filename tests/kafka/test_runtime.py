@@ -1,4 +1,3 @@
-# ruff: noqa: D102 - fakes are told by the protocols that they follow; seeds are printed
 """The hosts on a real broker: exact through kills and freezes, nothing lost by workers."""
 
 import asyncio

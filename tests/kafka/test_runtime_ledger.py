@@ -178,7 +178,7 @@ async def test_broadcasts_are_read_before_ready_and_followed_after(space: Any) -
     assert current.model_id == "two"
     await post(admin, promoted("three"))
     async with asyncio.timeout(10):
-        while current.model_id != "three":  # noqa: ASYNC110 - a view has no event of its own
+        while current.model_id != "three":
             await asyncio.sleep(0.05)
     await view.close()
 

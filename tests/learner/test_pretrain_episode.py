@@ -58,7 +58,7 @@ def lesson(seed: int, *, veto: bool, garbled: bool) -> tuple[list[tuple[Message,
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(("veto", "garbled"), [(False, False), (True, False), (False, True)])
-def test_prompts_are_the_observers(seed: int, veto: bool, garbled: bool) -> None:  # noqa: FBT001
+def test_prompts_are_the_observers(seed: int, veto: bool, garbled: bool) -> None:  # noqa: FBT001 - cases of a table
     prompts, texts = lesson(seed, veto=veto, garbled=garbled)
     lab = Lab(generate(seed, task=Task.MITIGATION))
     told: Iterator[str] = iter(texts)
@@ -76,7 +76,7 @@ def test_prompts_are_the_observers(seed: int, veto: bool, garbled: bool) -> None
     pipeline = Pipeline(
         script=script,
         decide=decide,
-        cluster=Handles(lab),  # type: ignore[arg-type]
+        cluster=Handles(lab),  # type: ignore[arg-type]  # the same handles
         settings=GateSettings(managed_namespaces=(lab.namespace,), cluster=GATE_SETTINGS.cluster),
     )
     raised = alert(task=Task.MITIGATION).model_copy(

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from agents.environments.simulated.dice import happens
 from agents.contracts.incident import Task
 from agents.environments.simulated import alerts
 from agents.environments.simulated.applications.graph import Application, Component, impact
@@ -18,6 +17,7 @@ from agents.environments.simulated.applications.hotel import hotel
 from agents.environments.simulated.applications.procedural import procedural
 from agents.environments.simulated.clock import DAY, HOUR, MINUTE
 from agents.environments.simulated.cluster import Cluster
+from agents.environments.simulated.dice import happens
 from agents.environments.simulated.faults.family import (
     Evidence,
     Family,

@@ -15,6 +15,7 @@ import structlog
 RECEIVER = "aoi"
 RETRY_SECONDS = 0.5
 ACCEPTED = range(200, 300)
+TEMPORARY = frozenset({429, *range(500, 600)})
 log = structlog.get_logger()
 
 Alert = Mapping[str, object]
@@ -69,7 +70,7 @@ async def post(session: aiohttp.ClientSession, url: str, body: Mapping[str, obje
                 if response.status in ACCEPTED:
                     return
                 text = await response.text()
-                if response.status < 500 and response.status != 429:  # noqa: PLR2004
+                if response.status not in TEMPORARY:
                     log.error("alert_refused", status=response.status, answer=text[:300])
                     return
         except (aiohttp.ClientError, TimeoutError):

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from agents.approval.signing import SigningKey, sign_judgement
-from agents.environments.simulated.incidents import generate
-
 from agents.contracts.feedback import Judgement, JudgementPayload, OutcomeJudged
 from agents.contracts.incident import Task
 from agents.contracts.plan import PlanProposed
+from agents.environments.simulated.incidents import generate
 from agents.environments.simulated.lab import Lab
 from deploy.embedded.lab.alerting import Alert, Alerting
 from deploy.embedded.lab.settings import LabSettings

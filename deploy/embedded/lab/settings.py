@@ -20,7 +20,7 @@ class LabSettings(BaseSettings):
     seed: int = Field(default=1, ge=0)
     incidents: int = Field(default=8, ge=1, le=1000)
     splits: tuple[str, ...] = Field(
-        default=("A", "A", "A", "B"), min_length=1, description="in turn; B has no demonstrations"
+        default=("A", "B"), min_length=1, description="in turn; B adds families never shown"
     )
     applications: tuple[str, ...] = Field(
         default=("hotel", "procedural"), min_length=1, description="in turn"

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.contracts.alert import AlertStatus, GroupReleased
+from agents.contracts.alert import AlertReceived, AlertStatus, GroupReleased
 from agents.contracts.envelope import Event
 from agents.contracts.incident import (
     IncidentClosed,
@@ -12,6 +12,7 @@ from agents.contracts.incident import (
     IncidentUpdated,
     Task,
 )
+from agents.contracts.model_base import Fact
 from agents.correlator import CorrelatorReducer, CorrelatorState
 from agents.reducer import reduce
 from tests.builders import alert, event, grouped
@@ -93,18 +94,18 @@ def test_a_group_never_has_two_open_incidents(script: list[AlertReceived | str])
     state: CorrelatorState | None = None
     open_now: set[str] = set()
     for number, entry in enumerate(script):
-        if entry == "release":
+        if isinstance(entry, str):
             if state is None or state.incident is None:
                 continue
-            fact: object = GroupReleased(
+            fact: Fact = GroupReleased(
                 group="group-1",
                 incident_id=state.incident.incident_id,
                 outcome="success",
                 reason="",
             )
         else:
-            fact = grouped(entry)  # type: ignore[arg-type]
-        happened = event(fact, seconds=number, key="group-1")  # type: ignore[arg-type]
+            fact = grouped(entry)
+        happened = event(fact, seconds=number, key="group-1")
         state, made = reduce(REDUCER, state, "group-1", happened)
         for one in made:
             match one.fact:

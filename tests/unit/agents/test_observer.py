@@ -18,7 +18,9 @@ from agents.settings import ObserverSettings
 from tests.builders import INCIDENT, MODEL, at, event, observed, opened, replied
 
 PROBE = json.dumps({"summary": "s", "action": "probe", "command": "kubectl get pods"})
-ACT = json.dumps({"summary": "s", "action": "act", "command": "kubectl scale deploy x --replicas=1"})
+ACT = json.dumps(
+    {"summary": "s", "action": "act", "command": "kubectl scale deploy x --replicas=1"}
+)
 SUBMIT = json.dumps({"summary": "s", "action": "submit", "confidence": 90})
 
 
@@ -203,7 +205,8 @@ def test_any_replies_end_in_one_submission_and_repeats_change_nothing(
                 mind.feed(earlier)
             assert (mind.state, len(mind.published)) == before
     submissions = [
-        made for made in mind.published
+        made
+        for made in mind.published
         if isinstance(made.fact, PlanProposed) and made.fact.kind is PlanKind.SUBMIT
     ]
     assert len(submissions) == 1

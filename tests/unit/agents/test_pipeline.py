@@ -196,3 +196,15 @@ async def test_the_same_script_gives_the_same_run() -> None:
         await pipeline.run()
         runs.append([(one.id, one.type, one.sequence) for one in pipeline.driver.log])
     assert runs[0] == runs[1]
+
+
+async def test_a_large_output_goes_by_claim_check_and_still_becomes_an_observation() -> None:
+    cluster = TestCluster(talkative=20_000)
+    pipeline = Pipeline(script=scripted(("probe", "kubectl get pods")), cluster=cluster)
+    closed = await pipeline.run()
+    (told,) = pipeline.facts(TelemetryCollected)
+    assert isinstance(told, TelemetryCollected)
+    assert told.output == ""
+    assert told.output_ref in pipeline.stored
+    assert "rate   1/1" in (closed.steps[0].observation or "")
+    assert len(closed.steps[0].observation or "") < 4000

@@ -57,8 +57,10 @@ def test_a_fault_fires_its_alert_by_itself(family: str) -> None:
     for seed in SEEDS:
         lab = Lab(scenario(family, seed))
         (alert,) = lab.alerts()
-        assert alert["labels"]["namespace"] == lab.namespace  # type: ignore[index]
-        assert alert["labels"]["aoi_task"] == "mitigation"  # type: ignore[index]
+        labels = alert["labels"]
+        assert isinstance(labels, dict)
+        assert labels["namespace"] == lab.namespace
+        assert labels["aoi_task"] == "mitigation"
         lab.tick(3600)
         assert lab.alerts()
 

@@ -1,5 +1,6 @@
 """The CloudEvents SDK as oracle: whatever it writes over HTTP, intake reads."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest

@@ -98,7 +98,7 @@ BAD = {
         NONE,
         Reason.LABELS_TOO_LARGE,
     ),
-    "large labels": ("aoi", own(labels={"a": "x" * 262_144}), NONE, Reason.LABELS_TOO_LARGE),
+    "large labels": ("aoi", own(labels={"a": "x" * 16_384}), NONE, Reason.LABELS_TOO_LARGE),
     "large annotations": (
         "aoi",
         own(annotations={"a": "é" * 131_072}),
@@ -150,7 +150,7 @@ def test_a_bad_delivery_is_refused_with_its_reason(case: str) -> None:
 
 def test_limits_are_inclusive() -> None:
     edge = (NOW + timedelta(minutes=5)).isoformat()
-    size = 262_144 - len("aoi_taskmitigation") - 1
+    size = 16_384 - len("aoi_taskmitigation") - 1
     assert reasons("aoi", own(starts_at=edge)) == []
     assert reasons("aoi", own(labels={"a": "x" * size})) == []
     assert reasons("aoi", own(labels={"a": "x" * (size + 1)})) == [Reason.LABELS_TOO_LARGE]

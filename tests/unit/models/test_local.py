@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agents.contracts.model import Message
+from agents.models.chat import ChatFormat
 from agents.models.local import LocalModel
 from agents.models.protocol import Answer, ModelUnavailable, Question
 
@@ -125,10 +126,6 @@ async def test_special_tokens_in_a_message_are_text(model: LocalModel) -> None:
 
 
 def test_the_chat_template_gives_the_same_ids(path: Path) -> None:
-    from transformers import AutoTokenizer  # noqa: PLC0415
-
-    from agents.models.chat import ChatFormat  # noqa: PLC0415
-
     theirs, ours = AutoTokenizer.from_pretrained(path), ChatFormat(path)
     messages = [
         Message(role="system", content="Rules\n"),

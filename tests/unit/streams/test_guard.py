@@ -1,4 +1,3 @@
-# ruff: noqa: D102 - fakes are told by the protocols that they follow
 """The guard: what becomes of each kind of exception, for every role there is."""
 
 import errno
@@ -27,6 +26,7 @@ from streams.partitioner import partition_of
 from streams.reducers.host import ReducerHost
 from streams.reduction import Reduction
 from streams.settings import KafkaSettings
+from streams.topic import Topic
 from streams.wire import Outgoing
 from streams.workers.host import WorkerHost
 
@@ -57,7 +57,7 @@ def test_each_exception_has_its_answer(error: BaseException, answer: Answer) -> 
     assert classify(error) is answer
 
 
-def received(topic: topics.Topic, record: Record) -> Received:
+def received(topic: Topic, record: Record) -> Received:
     return Received(source=Source(topic.name, 0), offset=7, record=record)
 
 
@@ -162,7 +162,7 @@ class BrokenWorker:
         raise KeyError("defect")
 
 
-def some_event(role: Role) -> tuple[topics.Topic, Record]:
+def some_event(role: Role) -> tuple[Topic, Record]:
     """Return a record that decodes on some input of the role."""
     topic = topics.inputs(role)[0]
     kind: type[Fact] = topic.facts[0]

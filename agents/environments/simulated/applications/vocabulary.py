@@ -4,6 +4,7 @@ Invariant: no word here names a fault, a task or a family; a test looks for that
 """
 
 from random import Random
+
 from agents.environments.simulated.dice import happens
 
 

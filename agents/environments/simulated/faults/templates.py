@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from agents.environments.simulated.dice import happens
 from agents.environments.simulated.applications.vocabulary import pseudo_word, release
+from agents.environments.simulated.dice import happens
 from agents.environments.simulated.faults.family import (
     Evidence,
     Family,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from agents.environments.simulated.dice import happens
 from agents.environments.simulated.applications.graph import TLS_ARGUMENTS
 from agents.environments.simulated.applications.vocabulary import pseudo_word
+from agents.environments.simulated.dice import happens
 from agents.environments.simulated.faults.family import (
     Evidence,
     Family,
