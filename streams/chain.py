@@ -20,6 +20,9 @@ from streams.topic import Key, Topic
 
 CARRIERS: tuple[Topic, ...] = (
     topics.PLANS,
+    topics.TELEMETRY,
+    topics.ACTIONS_DECIDED,
+    topics.FEEDBACK,
     topics.OBSERVATIONS,
     topics.ACTIONS_REQUESTED,
     topics.ACTIONS_APPROVED,
@@ -96,8 +99,8 @@ def concerns(event: Event, incident: IncidentId) -> bool:
 
 
 def incident_of(fact: Fact) -> str | None:
-    """Return the incident that a fact names in its own fields."""
-    named = getattr(fact, "incident_id", None)
+    """Return the incident that a fact names, in its own fields or in what it signs."""
+    named = getattr(getattr(fact, "payload", fact), "incident_id", None)
     return named if isinstance(named, str) else None
 
 

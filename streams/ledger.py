@@ -19,7 +19,7 @@ from agents.approval.signing import SigningKey
 from agents.contracts.audit import AuditKind, AuditRecorded
 from agents.contracts.envelope import Event
 from agents.contracts.execution import ActIntended, ActSettled
-from agents.contracts.ids import ApprovalId, EventId, IncidentId, derive
+from agents.contracts.ids import ApprovalId, EventId, IncidentId, derive, event_id
 from agents.executor.ledger import Claim
 from agents.roles import Role
 from agents.worker import Fatal, Poison, Transient
@@ -134,6 +134,7 @@ class KafkaLedger:
             key=fact.approval_id,
             fact=fact,
             incident=fact.incident_id,
+            cause=_order_of(fact.incident_id, fact.approval_id),
         )
 
 
@@ -186,7 +187,13 @@ class KafkaAuditTrail:
             key=link.writer,
             fact=link,
             incident=link.incident_id,
+            cause=_order_of(link.incident_id, str(link.record.get("approval_id"))),
         )
+
+
+def _order_of(incident: IncidentId, approval_id: str) -> EventId:
+    """Return the id that the gate gave the order of an approval (`agents/gate.py`)."""
+    return event_id(incident, "ActionApproved", approval_id)
 
 
 async def _within(reading: Coroutine[None, None, None]) -> None:

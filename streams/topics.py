@@ -42,7 +42,7 @@ ACTIONS_DECIDED = _public_in(
     key=Key.ANY,
     facts=(approval.ActionDecided,),
     writers=(Outsider.APPROVER,),
-    readers=(Role.VERIFIER,),
+    readers=(Role.VERIFIER, Outsider.OPERATOR),
     retention_ms=30 * DAY_MS,
     doc="Signed decisions from any approver.",
 )
@@ -51,7 +51,7 @@ FEEDBACK = _public_in(
     key=Key.ANY,
     facts=(feedback.OutcomeJudged,),
     writers=(Outsider.JUDGE,),
-    readers=(Role.VERIFIER,),
+    readers=(Role.VERIFIER, Outsider.OPERATOR),
     retention_ms=30 * DAY_MS,
     doc="Signed judgements of outcomes: a person, a ticket system, the lab's oracle.",
 )
@@ -230,7 +230,7 @@ TELEMETRY = _internal(
     key=Key.INCIDENT,
     facts=(telemetry.TelemetryCollected,),
     writers=(Role.PROBE, Role.EXECUTOR),
-    readers=(Role.COMPRESSOR,),
+    readers=(Role.COMPRESSOR, Outsider.OPERATOR),
     retention_ms=DAY_MS,
 )
 PREVIEWS_REQUESTED = _internal(

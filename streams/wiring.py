@@ -33,6 +33,9 @@ from streams.host import Participant, now
 from streams.settings import KafkaSettings
 from streams.store import Store
 
+LEFT_OPEN = {"topic_prefix", "replication_factor"}
+"""What may be said in the environment beside a credential file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wired:
@@ -69,14 +72,13 @@ def app_of_environment() -> RoleApp:
 
 
 def login_of(role: Role, places: Places) -> KafkaSettings:
-    """Return the role's own credential file where there is one, else what the environment says."""
-    file = places.credentials / f"{role}.json"
-    prefix = KafkaSettings.model_fields["topic_prefix"].default
+    """Return what the environment says of Kafka, or else the role's own credential file."""
     settings = KafkaSettings()
-    if settings.username is not None or not file.exists():
+    file = places.credentials / f"{role}.json"
+    if settings.model_fields_set - LEFT_OPEN or not file.exists():
         return settings
-    kept = None if settings.topic_prefix == prefix else settings.topic_prefix
-    return KafkaSettings.of_file(file, topic_prefix=kept)
+    said = "topic_prefix" in settings.model_fields_set
+    return KafkaSettings.of_file(file, topic_prefix=settings.topic_prefix if said else None)
 
 
 def _intake(kafka: KafkaSettings, _: Places) -> Wired:

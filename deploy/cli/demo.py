@@ -15,6 +15,7 @@ from deploy.embedded.demo.board import Board
 from deploy.embedded.errors import EmbeddedError
 from deploy.embedded.settings import EmbeddedSettings
 from deploy.embedded.stack import Stack, StackFailed, StackSettings, running
+from streams import cluster
 from streams.tail import Tail
 from streams.topics import (
     ACTIONS_APPROVED,
@@ -67,7 +68,7 @@ def demo(
     except KeyboardInterrupt:
         console.print("stopped; nothing is left running")
         raise typer.Exit(INTERRUPTED) from None
-    except (EmbeddedError, StackFailed) as error:
+    except (EmbeddedError, StackFailed, cluster.ClusterRefused) as error:
         console.print(f"[red]{error}[/red]")
         raise typer.Exit(1) from error
     console.print(view.final(board))
@@ -104,8 +105,7 @@ async def _run(
 
 
 async def _follow(stack: Stack, board: Board) -> None:
-    kafka = stack.broker.kafka("operator")
-    async with Tail(kafka, FOLLOWED) as tail:
+    async with Tail(stack.login("operator"), FOLLOWED) as tail:
         async for _, event in tail:
             board.see(event)
 
@@ -132,12 +132,13 @@ def _live(console: Console, *, plain: bool) -> contextlib.AbstractContextManager
 
 def _told(console: Console, board: Board, state_dir: Path) -> None:
     counted = board.counted()
+    acts = "act" if counted["refused"] == 1 else "acts"
     console.print(
         f"{counted['resolved']} of {counted['incidents']} incidents resolved, "
-        f"{counted['refused']} acts refused by the approver, {counted['failed']} trajectories on "
+        f"{counted['refused']} {acts} refused by the approver, {counted['failed']} trajectories on "
         "`trajectories.failed`."
     )
     first = next(iter(board.rows), None)
     if first is not None:
-        console.print(f"aoi broker start && aoi incidents show {first}", style="dim")
+        console.print(f"look: .venv/bin/aoi broker start && .venv/bin/aoi incidents show {first}")
     console.print(f"logs: {state_dir / 'log'}", style="dim")

@@ -8,9 +8,10 @@ taken; each process gets the variables of its own zone and no other's.
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,10 +20,11 @@ import orjson
 from agents.roles import ZONES, Zone
 from deploy.embedded import keys
 from deploy.embedded.broker import EmbeddedBroker
-from deploy.embedded.ports import draw
+from deploy.embedded.ports import draw, free
 from deploy.embedded.settings import EmbeddedSettings
 from deploy.embedded.supervisor import Program, Supervisor
 from streams import cluster
+from streams.settings import KafkaSettings
 
 ADDRESS_SECONDS = 60.0
 POLL_SECONDS = 0.1
@@ -30,7 +32,11 @@ LOOPBACK = "127.0.0.1"
 SHIPPED_MODEL = Path(__file__).parents[1] / "models" / "observer-6m"
 APPROVER_RULES = Path(__file__).parent / "demo" / "approver.yaml"
 
+INTAKE_PORT = 8085
+"""Where senders expect the intake; another is drawn when it is taken."""
+
 Tell = Callable[[str], None]
+Login = Callable[[str], KafkaSettings]
 
 
 class StackFailed(RuntimeError):
@@ -51,9 +57,10 @@ class StackSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """A running AOI."""
+    """A running AOI. `login` gives the Kafka login of a user; `broker` is None for another Kafka."""
 
-    broker: EmbeddedBroker
+    broker: EmbeddedBroker | None
+    login: Callable[[str], KafkaSettings]
     supervisor: Supervisor
     namespaces: tuple[str, ...]
     programs: Mapping[str, Program]
@@ -66,37 +73,86 @@ async def running(settings: StackSettings, tell: Tell) -> AsyncIterator[Stack]:
     Raises StackFailed, or what the broker raises.
     """
     state = settings.state_dir.resolve()
+    with _alone(state):
+        async with _kafka(state, tell) as (broker, login):
+            supervisor = Supervisor()
+            try:
+                yield await _started(settings, state, broker, login, supervisor, tell)
+            finally:
+                await supervisor.stop()
+
+
+@contextlib.asynccontextmanager
+async def _kafka(state: Path, tell: Tell) -> AsyncIterator[tuple[EmbeddedBroker | None, Login]]:
+    """Give the Kafka that `AOI_KAFKA__BOOTSTRAP` names, else the embedded one, with its topics."""
+    said = KafkaSettings()
+    if "bootstrap" in said.model_fields_set:
+        tell(f"creating topics and rights on {said.bootstrap}")
+        await asyncio.to_thread(cluster.apply, said)
+        yield None, lambda _: said
+        return
     broker = EmbeddedBroker(EmbeddedSettings(state_dir=state), progress=None)
-    tell("starting Kafka")
     was_running = broker.status().running
+    tell("starting Kafka")
     await asyncio.to_thread(broker.start)
-    supervisor = Supervisor()
     try:
         tell("creating topics and rights")
         await asyncio.to_thread(cluster.apply, broker.kafka())
-        keys.settle(state / "keys", state / "keyring.json")
-        programs = {"lab": _lab(settings, state, intake_port := _port())}
-        tell("opening the lab")
-        address = await _addressed(supervisor, programs["lab"], state / "lab" / "address.json")
-        namespaces = tuple(str(name) for name in address["namespaces"])
-        for zone in Zone:
-            programs[zone] = _zone(settings, state, zone, address, intake_port)
-        if settings.approver_rules is not None:
-            programs["approver"] = _approver(state, settings.approver_rules)
-        tell("starting the zones")
-        for name, program in programs.items():
-            if name != "lab":
-                await supervisor.start(program)
-        yield Stack(broker=broker, supervisor=supervisor, namespaces=namespaces, programs=programs)
+        yield broker, broker.kafka
     finally:
-        await supervisor.stop()
         if not was_running:
             await asyncio.to_thread(broker.stop)
 
 
-def _port() -> int:
-    """Return a free port below the range of outgoing connections."""
-    return draw(random.SystemRandom()).broker
+async def _started(
+    settings: StackSettings,
+    state: Path,
+    broker: EmbeddedBroker | None,
+    login: Login,
+    supervisor: Supervisor,
+    tell: Tell,
+) -> Stack:
+    """Start the lab, and with its address the zones and the approver."""
+    keys.settle(state / "keys", state / "keyring.json")
+    own = broker is not None
+    intake_port = INTAKE_PORT if free(INTAKE_PORT) else draw(random.SystemRandom()).broker
+    programs = {"lab": _lab(settings, state, intake_port, own=own)}
+    tell("opening the lab")
+    address = await _addressed(supervisor, programs["lab"], state / "lab" / "address.json")
+    for zone in Zone:
+        programs[zone] = _zone(settings, state, zone, address, intake_port)
+    if settings.approver_rules is not None:
+        programs["approver"] = _approver(state, settings.approver_rules, own=own)
+    tell(f"starting the zones; alerts go to http://{LOOPBACK}:{intake_port}/v1/alerts/alertmanager")
+    for name, program in programs.items():
+        if name != "lab":
+            await supervisor.start(program)
+    return Stack(
+        broker=broker,
+        login=login,
+        supervisor=supervisor,
+        namespaces=tuple(str(name) for name in address["namespaces"]),
+        programs=programs,
+    )
+
+
+@contextlib.contextmanager
+def _alone(state: Path) -> Iterator[None]:
+    """Hold the state folder for this stack; raises StackFailed when another one has it."""
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (state / "stack.lock").open("a+") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held.seek(0)
+            raise StackFailed(
+                f"another AOI runs in {state} (process {held.read().strip() or 'unknown'}); "
+                "end it, or set AOI_STATE_DIR to another folder"
+            ) from None
+        held.truncate(0)
+        held.write(str(os.getpid()))
+        held.flush()
+        yield
 
 
 async def _addressed(supervisor: Supervisor, lab: Program, file: Path) -> dict[str, list[str]]:
@@ -113,14 +169,20 @@ async def _addressed(supervisor: Supervisor, lab: Program, file: Path) -> dict[s
     return found
 
 
-def _lab(settings: StackSettings, state: Path, intake_port: int) -> Program:
+def _credentials(state: Path, user: str, *, own: bool) -> dict[str, str]:
+    """Return the variable that names a user's credential file on the embedded broker."""
+    file = state / "credentials" / f"{user}.json"
+    return {"AOI_KAFKA__CREDENTIALS_FILE": str(file)} if own else {}
+
+
+def _lab(settings: StackSettings, state: Path, intake_port: int, *, own: bool) -> Program:
     return Program(
         name="lab",
         module="deploy.embedded.lab.serve",
         log=state / "log" / "lab.log",
         restart=False,
         environment={
-            "AOI_KAFKA__CREDENTIALS_FILE": str(state / "credentials" / "judge.json"),
+            **_credentials(state, "judge", own=own),
             "AOI_LAB__SEED": str(settings.seed),
             "AOI_LAB__INCIDENTS": str(settings.incidents),
             "AOI_LAB__INTAKE_URL": f"http://{LOOPBACK}:{intake_port}",
@@ -161,7 +223,7 @@ def _zone(
     )
 
 
-def _approver(state: Path, rules: Path) -> Program:
+def _approver(state: Path, rules: Path, *, own: bool) -> Program:
     return Program(
         name="approver",
         module="deploy.cli.main",
@@ -177,7 +239,7 @@ def _approver(state: Path, rules: Path) -> Program:
         ),
         environment={
             "AOI_STATE_DIR": str(state),
-            "AOI_KAFKA__CREDENTIALS_FILE": str(state / "credentials" / "approver.json"),
+            **_credentials(state, "approver", own=own),
         },
         log=state / "log" / "approver.log",
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from agents.contracts.envelope import Event
 from agents.contracts.trajectory import TrajectoryRecord
+from deploy.embedded.broker import EmbeddedBroker
 from deploy.embedded.stack import APPROVER_RULES, Stack, StackSettings, running
 from streams.tail import Tail
 from streams.topic import Outsider, Topic
@@ -24,6 +25,12 @@ from tests.doubles.endpoint import Reply, scale_up, serving
 
 REAPER = Path(__file__).parents[1] / "reaper.py"
 ONLY_SCALED = {"AOI_LAB__FAMILY": "scaled_to_zero", "AOI_LAB__TASK": "mitigation"}
+
+
+def broker_of(stack: Stack) -> EmbeddedBroker:
+    """Return the stack's own broker."""
+    assert stack.broker is not None
+    return stack.broker
 
 
 @dataclass(slots=True)
@@ -109,6 +116,6 @@ async def until_closed(stack: Stack, seen: Seen, *, incidents: int, seconds: flo
 async def _watch(stack: Stack, seen: Seen) -> None:
     """Read as the operator and, where only the auditor may, as the auditor."""
     operator = [topic for topic in TOPICS if Outsider.OPERATOR in topic.readers]
-    async with Tail(stack.broker.kafka("operator"), operator, from_start=True) as tail:
+    async with Tail(stack.login("operator"), operator, from_start=True) as tail:
         async for topic, event in tail:
             seen.by_topic.setdefault(topic.name, []).append(event)

@@ -18,7 +18,7 @@ from streams.topics import (
     LEDGER,
     TRAJECTORIES_FAILED,
 )
-from tests.flow.stacks import Seen, pipeline, until_closed
+from tests.flow.stacks import Seen, broker_of, pipeline, until_closed
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 INCIDENTS_WANTED = 4
@@ -35,7 +35,7 @@ async def test_a_storm_of_alerts_is_repaired_and_every_step_stands_on_a_topic() 
         assert {one.incident_id for one in failed if isinstance(one, TrajectoryRecord)} == {
             one.incident_id for one in closed if one.outcome is Outcome.FAILURE
         }
-        _chain_is_shown(stack.broker.state_dir, closed[0].incident_id)
+        _chain_is_shown(broker_of(stack).state_dir, closed[0].incident_id)
 
 
 def _acts_follow_their_signatures(seen: Seen) -> None:

@@ -17,7 +17,7 @@ from streams import contract
 from streams.settings import KafkaSettings
 from streams.tail import Tail
 from streams.topics import ACTIONS_APPROVED, ACTIONS_EXECUTED, INCIDENTS
-from tests.flow.stacks import pipeline
+from tests.flow.stacks import broker_of, pipeline
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 EXAMPLES = contract.ROOT / "docs" / "examples"
@@ -62,7 +62,7 @@ async def opened_and_done(kafka: KafkaSettings) -> tuple[IncidentOpened, ActionE
 
 async def test_an_outsider_raises_an_alert_approves_and_sees_the_act() -> None:
     async with pipeline(incidents=1, approver=False) as (stack, _):
-        broker, key = stack.broker, Path(stack.broker.state_dir) / "keys" / "approver.key"
+        broker, key = broker_of(stack), Path(broker_of(stack).state_dir) / "keys" / "approver.key"
         await run("alert_producer.py", broker.credential_file("producer"))
         login = broker.credential_file("approver")
         await run("approver.py", login, key, "approver", answer=b"y\n")

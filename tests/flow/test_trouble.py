@@ -9,7 +9,7 @@ from agents.contracts.plan import PlanProposed, SubmitReason
 from agents.contracts.trajectory import Outcome, TrajectoryRecord
 from streams.topics import MODEL_REPLIES, PLANS, TRAJECTORIES_FAILED
 from tests.flow.invariants import nothing_is_missing_or_done_twice
-from tests.flow.stacks import ONLY_SCALED, Seen, pipeline, until_closed
+from tests.flow.stacks import ONLY_SCALED, Seen, broker_of, pipeline, until_closed
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(300)]
 NOBODY_LISTENS = "http://127.0.0.1:9/v1"
@@ -21,9 +21,9 @@ async def test_a_broker_that_is_away_for_20_seconds_costs_time_and_nothing_else(
         async with asyncio.timeout(60):
             while not seen.of(PLANS):
                 await asyncio.sleep(0.05)
-        await asyncio.to_thread(stack.broker.stop)
+        await asyncio.to_thread(broker_of(stack).stop)
         await asyncio.sleep(20)
-        await asyncio.to_thread(stack.broker.start)
+        await asyncio.to_thread(broker_of(stack).start)
         await until_closed(stack, seen, incidents=6, seconds=150)
         await asyncio.sleep(1)
         nothing_is_missing_or_done_twice(seen)
