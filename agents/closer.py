@@ -17,7 +17,7 @@ from agents.contracts.envelope import Event
 from agents.contracts.execution import ActionExecuted, ActResult
 from agents.contracts.feedback import Judgement, JudgementVerified, OutcomeJudged
 from agents.contracts.ids import EventId, IncidentId, PlanId, event_id
-from agents.contracts.incident import IncidentSnapshot
+from agents.contracts.incident import IncidentSnapshot, IncidentUpdated
 from agents.contracts.model import ModelReplied
 from agents.contracts.observation import ObservationRecorded
 from agents.contracts.plan import PlanKind, PlanProposed, SubmitReason
@@ -34,6 +34,7 @@ from agents.roles import Role
 from agents.settings import CloserSettings
 
 JUDGEMENT = "judgement"
+LAST_RESORT = "last_resort"
 FORGET = "forget"
 
 
@@ -48,6 +49,7 @@ class CloserState(ReducerState):
     orders: dict[PlanId, ActionApproved] = Field(default_factory=dict)
     executions: dict[PlanId, ActionExecuted] = Field(default_factory=dict)
     judgement: OutcomeJudged | None = None
+    submitted_at: datetime | None = None
     seen: tuple[EventId, ...] = ()
     expired: bool = False
     closed: TrajectoryRecord | None = None
@@ -92,52 +94,81 @@ class CloserReducer:
         if isinstance(fact, TimerFired):
             if fact.name == FORGET:
                 return Step(None)
+            if fact.name == LAST_RESORT:
+                return self._give_up(state, event)
             return self._settle(state.model_copy(update={"expired": True}), event)
         if event.id in state.seen:
             return Step(state)
         if state.closed is not None:
             return self._amend(state, state.closed, event)
-        seen = state.model_copy(update={"seen": (*state.seen, event.id)})
-        return self._settle(self._waiting(_gathered(seen, event), event), event)
+        if not isinstance(fact, IncidentUpdated):  # no submission requires one; there can be many
+            state = state.model_copy(update={"seen": (*state.seen, event.id)})
+        return self._settle(self._waiting(_gathered(state, event), event), event)
 
     def _waiting(self, state: CloserState, event: Event) -> CloserState:
-        if state.submission is None or state.judgement is not None or JUDGEMENT in state.timers:
+        if FORGET not in state.timers:
+            state = self._forgotten(state, event.time)
+        if state.submission is None:
+            return state
+        if LAST_RESORT not in state.timers:
+            due = event.time + timedelta(seconds=self.settings.last_resort_seconds)
+            state = state.with_timer(LAST_RESORT, due)
+        if state.judgement is not None or JUDGEMENT in state.timers or state.expired:
             return state
         due = event.time + timedelta(seconds=self.settings.judgement_seconds)
         return state.with_timer(JUDGEMENT, due)
+
+    def _forgotten(self, state: CloserState, now: datetime) -> CloserState:
+        return state.with_timer(FORGET, now + timedelta(seconds=self.settings.forget_seconds))
 
     def _settle(self, state: CloserState, event: Event) -> Step[CloserState]:
         ready = state.complete and (state.judgement is not None or state.expired)
         if not ready or state.closed is not None:
             return Step(state)
-        assert state.incident is not None  # noqa: S101 - `complete` says so
-        closed = TrajectoryClosed.model_validate(_record(state, event.time, revision=0))
-        kept = self._marker(state, closed, event.time)
+        return self._closed(
+            state, TrajectoryClosed.model_validate(_record(state, event.time)), event
+        )
+
+    def _give_up(self, state: CloserState, event: Event) -> Step[CloserState]:
+        """Close with what is there: a fact that became a dead letter must not hold a group."""
+        if state.incident is None or state.closed is not None:
+            return Step(state)
+        record = _record(state, event.time) | {
+            "outcome": Outcome.UNKNOWN,
+            "source": OutcomeSource.NOBODY,
+            "reason": "facts are missing; see the dead letters",
+            "trainable": False,
+        }
+        return self._closed(state, TrajectoryClosed.model_validate(record), event)
+
+    def _closed(
+        self, state: CloserState, closed: TrajectoryClosed, event: Event
+    ) -> Step[CloserState]:
+        assert state.incident is not None  # noqa: S101 - the callers have checked
         incident = IncidentId(state.key)
         released = GroupReleased(
             group=state.incident.group,
             incident_id=incident,
             outcome=closed.outcome,
             reason=closed.reason,
+            submitted_at=state.submitted_at,
         )
-        return Step(
-            kept,
-            (
-                _output(incident, closed, "0"),
-                Output(
-                    id=event_id(incident, "GroupReleased"),
-                    key=released.group,
-                    fact=released,
-                    incident=incident,
-                ),
+        outputs = (
+            _output(incident, closed, "0"),
+            Output(
+                id=event_id(incident, "GroupReleased"),
+                key=released.group,
+                fact=released,
+                incident=incident,
             ),
         )
+        return Step(self._marker(state, closed, event.time), outputs)
 
     def _marker(self, state: CloserState, closed: TrajectoryRecord, now: datetime) -> CloserState:
         kept = CloserState(
             key=state.key, sequence=state.sequence, applied=state.applied, closed=_plain(closed)
         )
-        return kept.with_timer(FORGET, now + timedelta(seconds=self.settings.forget_seconds))
+        return self._forgotten(kept, now)
 
     def _amend(
         self, state: CloserState, closed: TrajectoryRecord, event: Event
@@ -172,6 +203,8 @@ def _gathered(state: CloserState, event: Event) -> CloserState:
             plain = IncidentSnapshot.model_validate(dict(snapshot))
             return state.model_copy(update={"incident": plain})
         case PlanProposed() as plan:
+            if plan.kind is PlanKind.SUBMIT:
+                state = state.model_copy(update={"submitted_at": event.time})
             return state.model_copy(update={"plans": {plan.plan_id: plan} | state.plans})
         case ModelReplied() as reply:
             before = state.replies.get(reply.iteration, ())
@@ -194,14 +227,14 @@ def _gathered(state: CloserState, event: Event) -> CloserState:
     return state
 
 
-def _record(state: CloserState, now: datetime, *, revision: int) -> dict[str, object]:
+def _record(state: CloserState, now: datetime) -> dict[str, object]:
     assert state.incident is not None  # noqa: S101 - the caller has checked
     last = state.submission
     replies = [reply for number in sorted(state.replies) for reply in state.replies[number]]
     outcome, source, reason = _outcome(state)
     return {
         "incident_id": state.key,
-        "revision": revision,
+        "revision": 0,
         "task": state.incident.task,
         "title": state.incident.title,
         "namespace": state.incident.namespace,

@@ -9,6 +9,8 @@ and status. While a group stays quiet for a while after its release, only a new 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from pydantic import Field
+
 from agents.contracts.alert import (
     TASK_LABEL,
     AlertGrouped,
@@ -34,13 +36,19 @@ FORGET = "forget"
 MARKER_KEPT = timedelta(days=7)
 # an incident's snapshot stays under a record's megabyte: intake admits at most 32 KiB an alert
 MAX_ALERTS = 20
+MAX_FIRING = 2000
 
 
 class CorrelatorState(ReducerState):
-    """One group. `seen` holds fingerprint, start and status of the alerts already counted."""
+    """One group.
+
+    seen: fingerprint, start and status of the alerts already counted. firing: when each alert that
+    still fires came; an incident's snapshot shows the newest alerts only, this knows them all.
+    """
 
     incident: IncidentSnapshot | None = None
     seen: tuple[str, ...] = ()
+    firing: dict[str, datetime] = Field(default_factory=dict)
     opened: int = 0
 
 
@@ -81,26 +89,12 @@ class CorrelatorReducer:
     def _alerted(
         self, state: CorrelatorState, alert: AlertReceived, now: datetime
     ) -> Step[CorrelatorState]:
+        state = _counted(state, alert, now)
         if state.incident is not None:
             return _updated(state, state.incident, alert, now)
         if alert.status is AlertStatus.RESOLVED:
             return Step(state.with_timer(FORGET, now + MARKER_KEPT))
-        number = state.opened + 1
-        incident_id = IncidentId(derive("incident", state.key, number, _mark(alert)))
-        snapshot = IncidentOpened(
-            incident_id=incident_id,
-            group=state.key,
-            task=_task(alert),
-            status=IncidentStatus.OPEN,
-            namespace=alert.labels.get("namespace"),
-            severity=alert.labels.get("severity", "unknown"),
-            title=alert.annotations.get("summary") or alert.labels.get("alertname", "alert"),
-            alerts=(alert,),
-            opened_at=now,
-            updated_at=now,
-        )
-        opened = state.model_copy(update={"incident": _plain(snapshot), "opened": number})
-        return Step(opened.without_timer(FORGET), (_output(snapshot, "1"),))
+        return _opened(state, (alert,), now)
 
     def _released(
         self, state: CorrelatorState, released: GroupReleased, now: datetime
@@ -117,21 +111,69 @@ class CorrelatorReducer:
                 "reason": released.reason,
             }
         )
+        output = _output(closed, "closed")
         quiet = state.model_copy(update={"incident": None})
-        return Step(quiet.with_timer(FORGET, now + MARKER_KEPT), (_output(closed, "closed"),))
+        late = _fired_after(state, incident, released.submitted_at)
+        if not late:
+            kept = quiet.model_copy(update={"firing": {}})
+            return Step(kept.with_timer(FORGET, now + MARKER_KEPT), (output,))
+        next_one = _opened(quiet, late, now)
+        return Step(next_one.state, (output, *next_one.outputs))
+
+
+def _fired_after(
+    state: CorrelatorState, incident: IncidentSnapshot, submitted_at: datetime | None
+) -> tuple[AlertReceived, ...]:
+    """Return the alerts that fire still and that the submission can't have known of."""
+    if submitted_at is None:
+        return ()
+    return tuple(
+        alert
+        for alert in incident.alerts
+        if alert.status is AlertStatus.FIRING
+        and state.firing.get(alert.fingerprint, submitted_at) > submitted_at
+    )
+
+
+def _opened(
+    state: CorrelatorState, alerts: tuple[AlertReceived, ...], now: datetime
+) -> Step[CorrelatorState]:
+    number, first = state.opened + 1, alerts[0]
+    incident_id = IncidentId(derive("incident", state.key, number, _mark(first)))
+    snapshot = IncidentOpened(
+        incident_id=incident_id,
+        group=state.key,
+        task=_task(first),
+        status=IncidentStatus.OPEN,
+        namespace=first.labels.get("namespace"),
+        severity=first.labels.get("severity", "unknown"),
+        title=first.annotations.get("summary") or first.labels.get("alertname", "alert"),
+        alerts=alerts,
+        opened_at=now,
+        updated_at=now,
+    )
+    opened = state.model_copy(update={"incident": _plain(snapshot), "opened": number})
+    return Step(opened.without_timer(FORGET), (_output(snapshot, "1"),))
+
+
+def _counted(state: CorrelatorState, alert: AlertReceived, now: datetime) -> CorrelatorState:
+    """Note that an alert fires, or no longer does."""
+    others = {known: when for known, when in state.firing.items() if known != alert.fingerprint}
+    if alert.status is AlertStatus.FIRING and len(others) < MAX_FIRING:
+        others[alert.fingerprint] = now
+    return state.model_copy(update={"firing": others})
 
 
 def _updated(
     state: CorrelatorState, incident: IncidentSnapshot, alert: AlertReceived, now: datetime
 ) -> Step[CorrelatorState]:
     others = tuple(a for a in incident.alerts if a.fingerprint != alert.fingerprint)
-    alerts = (*others, alert)[-MAX_ALERTS:]
     updated = IncidentUpdated.model_validate(
         incident.model_dump()
         | {
-            "alerts": alerts,
+            "alerts": (*others, alert)[-MAX_ALERTS:],
             "updated_at": now,
-            "resolved_upstream": all(a.status is AlertStatus.RESOLVED for a in alerts),
+            "resolved_upstream": not state.firing,
         }
     )
     kept = state.model_copy(update={"incident": _plain(updated)})

@@ -117,7 +117,7 @@ class GateReducer:
                 return turn.propose(fact)
             case PreviewCompleted() if pending and _is(pending, fact.approval_id, Stage.PREVIEWING):
                 return turn.previewed(pending, fact)
-            case DecisionVerified():
+            case DecisionVerified() if state.plans:
                 return turn.decided(pending, fact.decision)
         return Step(state)
 
@@ -289,8 +289,9 @@ class _Turn:
             "not-yet-valid": payload.not_before <= self.event.time,
             "expired": self.event.time < min(payload.expires, pending.expires),
             "approver-is-proposer": payload.approver not in {PROPOSER, GATE_KEY},
-            "second-decision": payload.approver
-            not in {earlier.payload.approver for earlier in pending.decisions},
+            # who approved may still refuse: a refusal always counts
+            "second-decision": payload.verdict is DecisionVerdict.REFUSE
+            or payload.approver not in {one.payload.approver for one in pending.decisions},
         }
         return next((name for name, holds in checks.items() if not holds), None)
 

@@ -43,6 +43,22 @@ class ReducerState(BaseModel):
         return self.model_copy(update={"timers": kept})
 
 
+APPLIED_KEPT = 256
+"""How many ids are listed one by one; older ones are folded into a single derived id."""
+
+
+def bounded(applied: tuple[EventId, ...]) -> tuple[EventId, ...]:
+    """Return the ids with all but the newest folded, so that a quiet state stays small.
+
+    The fold is derived from the ids that it stands for, in their order: whoever replays the inputs
+    makes the same.
+    """
+    if len(applied) <= APPLIED_KEPT:
+        return applied
+    older, newer = applied[: -APPLIED_KEPT // 2], applied[-APPLIED_KEPT // 2 :]
+    return (EventId(derive("applied", *older)), *newer)
+
+
 S = TypeVar("S", bound=ReducerState)
 
 
@@ -106,11 +122,12 @@ def reduce(
     else:
         step = reducer.advance(before, event)
     if step.state is None:
-        applied, sequence = (*before.applied, event.id), before.sequence
+        applied, sequence = bounded((*before.applied, event.id)), before.sequence
     elif step.state == before and not step.outputs:
         return state, []
     else:
-        applied, sequence = (*step.state.applied, event.id), step.state.sequence
+        applied = bounded((*step.state.applied, event.id))
+        sequence = step.state.sequence
     events = list(_events(reducer.role, event, step.outputs, sequence, applied))
     if step.state is None:
         return None, events

@@ -95,6 +95,9 @@ class CloserSettings(BaseSettings):
     model_config = _prefix("CLOSER")
 
     judgement_seconds: float = Field(default=900.0, gt=0)
+    last_resort_seconds: float = Field(
+        default=7200.0, gt=0, description="after it an incident closes with what is there"
+    )
     forget_seconds: float = Field(default=7 * 24 * 3600.0, gt=0)
 
 

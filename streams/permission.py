@@ -44,7 +44,9 @@ def check(role: Role, settings: KafkaSettings) -> None:
         missing = loop.run_until_complete(_coordinated(settings, rights))
         missing += _topics(AdminClient(dict(login.librdkafka(settings))), rights)
     except (KafkaException, AioKafkaError, OSError, TimeoutError) as error:
-        raise Transient(f"{settings.bootstrap} did not answer {role}: {error!r}") from error
+        raise Transient(
+            f"{settings.bootstrap} did not answer {role} (AOI_KAFKA__BOOTSTRAP): {error!r}"
+        ) from error
     finally:
         loop.close()
     if missing:

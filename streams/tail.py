@@ -46,15 +46,19 @@ class Tail:
 
     async def __aenter__(self) -> Self:
         """Take the positions: what is written after this is seen."""
-        await self._consumer.start()
         partitions = [
             TopicPartition(name, number)
             for name, topic in self._topics.items()
             for number in range(topic.partitions)
         ]
-        self._consumer.assign(partitions)
-        for partition in partitions:
-            await self._consumer.position(partition)
+        try:
+            await self._consumer.start()
+            self._consumer.assign(partitions)
+            for partition in partitions:
+                await self._consumer.position(partition)
+        except BaseException:
+            await self._consumer.stop()
+            raise
         return self
 
     async def __aexit__(

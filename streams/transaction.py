@@ -24,6 +24,8 @@ from streams.reduction import Change, Reduction, S
 from streams.wire import Outgoing
 
 BATCH_RECORDS = 1000
+# the largest records, a thousand of them, would outlast the transaction's 10 s
+BATCH_BYTES = 4_000_000
 BATCH_SECONDS = 0.020
 GATHER_SECONDS = 0.002
 INBOX_RECORDS = 10_000
@@ -110,6 +112,7 @@ class Inbox:
     def __init__(self, limit: int = INBOX_RECORDS) -> None:
         self._records: deque[Received] = deque()
         self._limit = limit
+        self._bytes = 0
         self._filled = asyncio.Event()
         self._drained = asyncio.Event()
         self._closed = False
@@ -127,6 +130,7 @@ class Inbox:
         if self._closed:
             return
         self._records.append(received)
+        self._bytes += _size(received)
         self._filled.set()
 
     async def wait(self, seconds: float | None) -> bool:
@@ -139,20 +143,46 @@ class Inbox:
         return True
 
     async def gather(self) -> list[Received]:
-        """Return what came within 20 ms, 1,000 records at most; a pause of 2 ms ends it early."""
+        """Return what came within 20 ms; a pause of 2 ms ends it early.
+
+        At most 1,000 records and 4 MB, though always the first.
+        """
         end = time.monotonic() + BATCH_SECONDS
         known = -1
-        while known < len(self._records) < BATCH_RECORDS and time.monotonic() < end:
+        while (
+            known < len(self._records) < BATCH_RECORDS
+            and self._bytes < BATCH_BYTES
+            and time.monotonic() < end
+        ):
             known = len(self._records)
             await asyncio.sleep(GATHER_SECONDS)
-        taken = [self._records.popleft() for _ in range(min(BATCH_RECORDS, len(self._records)))]
+        taken = self._take()
         if not self._records:
             self._filled.clear()
         self._drained.set()
         return taken
 
+    def _take(self) -> list[Received]:
+        taken: list[Received] = []
+        room = BATCH_BYTES
+        while self._records and len(taken) < BATCH_RECORDS:
+            size = _size(self._records[0])
+            if taken and size > room:
+                break
+            taken.append(self._records.popleft())
+            room -= size
+        self._bytes -= BATCH_BYTES - room
+        return taken
+
     def __len__(self) -> int:
         return len(self._records)
+
+
+def _size(received: Received) -> int:
+    """Return a record's bytes: key, value and headers."""
+    record = received.record
+    headers = sum(len(name) + len(content) for name, content in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + headers
 
 
 class PartitionLoop(Generic[S]):

@@ -18,6 +18,7 @@ from agents.contracts.approval import ActionApproved, ActionDecided, DecisionVer
 from agents.contracts.feedback import ControlIssued, OutcomeJudged
 from agents.policy.actions import command_of
 from agents.policy.decide import Context, Policy, Ruling
+from agents.policy.facts import facts_of
 from agents.policy.refusal import Refusal
 from agents.policy.render import line_of
 
@@ -36,6 +37,7 @@ class RejectCode(StrEnum):
     WRONG_POLICY = "wrong_policy"
     WRONG_ACTION = "wrong_action"
     WRONG_LINE = "wrong_line"
+    WRONG_ROLLBACK = "wrong_rollback"
     WRONG_APPROVAL = "wrong_approval"
     WRONG_INCIDENT = "wrong_incident"
     REFUSED = "refused"
@@ -148,11 +150,31 @@ def check_order(
     verdict = policy.decide(order.action, context)
     if verdict.ruling is Ruling.DENY:
         raise OrderRejected(RejectCode.DENIED_BY_POLICY, f"{verdict.reason}: {verdict.message}")
+    _check_rollback(order, policy=policy, context=context)
     signers = [
         _check_one(decision, order, digest, keyring=keyring, now=now)
         for decision in order.decisions
     ]
     _check_signers(order, signers, policy=policy, context=context, automatic=verdict.allowed)
+
+
+def _check_rollback(order: ActionApproved, *, policy: Policy, context: Context) -> None:
+    """Refuse an order whose rollback policy denies, or which is about another object."""
+    rollback = order.rollback
+    if rollback is None:
+        return
+    verdict = policy.decide(rollback, context)
+    if verdict.ruling is Ruling.DENY:
+        raise OrderRejected(
+            RejectCode.DENIED_BY_POLICY, f"the rollback: {verdict.reason}: {verdict.message}"
+        )
+    facts = facts_of(rollback)
+    touched = {(one.kind, one.namespace, one.name) for one in order.touched}
+    if (facts.kind, facts.namespace, facts.name) not in touched:
+        raise OrderRejected(
+            RejectCode.WRONG_ROLLBACK,
+            f"the rollback is about {facts.kind}/{facts.name}, which the act does not touch",
+        )
 
 
 def _check_act(order: ActionApproved) -> str:

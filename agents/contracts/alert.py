@@ -45,3 +45,6 @@ class GroupReleased(Fact):
     incident_id: str
     outcome: str
     reason: str
+    submitted_at: datetime | None = Field(
+        default=None, description="alerts that fired later were not looked at"
+    )

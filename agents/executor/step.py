@@ -63,8 +63,9 @@ class ExecutorWorker:
     clock: Callable[[], datetime]
     writer: str
     proposer: str = "aoi/observer"
-    settle_seconds: float = 20.0
+    settle_seconds: float = 150.0
     role: Role = field(default=Role.EXECUTOR, init=False)
+    _deciding: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     async def handle(self, event: Event) -> Sequence[Output]:
         """Answer an order with `ActionExecuted` and the telemetry of its outcome."""
@@ -87,23 +88,29 @@ class ExecutorWorker:
         known = await self.ledger.find(order.approval_id)
         if known is not None:
             return await self._repeat(order, known)
-        refusal = await self._refusal(order)
-        if refusal is not None:
-            await self.audit.record(
-                AuditKind.ACT_SETTLED, order.incident_id, _about(order, reason=refusal.reason)
+        async with self._deciding:  # a rate is read and used up by one order at a time
+            refusal = await self._refusal(order)
+            if refusal is not None:
+                await self.audit.record(
+                    AuditKind.ACT_SETTLED, order.incident_id, _about(order, reason=refusal.reason)
+                )
+                return refusal
+            await self.audit.record(AuditKind.ACT_INTENDED, order.incident_id, _about(order))
+            intent = ActIntended(
+                approval_id=order.approval_id,
+                incident_id=order.incident_id,
+                action_hash=order.action_hash,
+                writer=self.writer,
+                attempt=uuid4().hex,
             )
-            return refusal
-        await self.audit.record(AuditKind.ACT_INTENDED, order.incident_id, _about(order))
-        intent = ActIntended(
-            approval_id=order.approval_id,
-            incident_id=order.incident_id,
-            action_hash=order.action_hash,
-            writer=self.writer,
-            attempt=uuid4().hex,
-        )
-        claim = await self.ledger.intend(intent)
+            claim = await self.ledger.intend(intent)
         if not claim.first:
             return await self._repeat(order, claim)
+        if self._too_many(order):
+            message = "another Executor used up the rate meanwhile"
+            executed = _report(order, ActResult.NOT_DONE, reason="rate", message=message)
+            await self._settle(intent, executed)
+            return executed
         executed = await self._act(order)
         await self._settle(intent, executed)
         return executed
@@ -150,6 +157,13 @@ class ExecutorWorker:
             max_acts_this_incident=settings.max_acts_per_incident,
             max_acts_this_hour=settings.max_acts_per_hour,
         )
+
+    def _too_many(self, order: ActionApproved) -> bool:
+        """Return whether the ledger, this intent included, holds more acts than allowed."""
+        now, settings = self.clock(), self.settings
+        of_incident = self.ledger.acts_since(now - DAY, order.incident_id)
+        of_all = self.ledger.acts_since(now - HOUR)
+        return of_incident > settings.max_acts_per_incident or of_all > settings.max_acts_per_hour
 
     async def _act(self, order: ActionApproved) -> ActionExecuted:
         """Act once, verify, and undo what made a healthy state unhealthy."""

@@ -1,11 +1,13 @@
 """One dry run: what an action would change, and what would undo it.
 
-Invariant: the handle can do nothing but dry runs; the diff is redacted before it is published.
+Invariant: the handle can do nothing but dry runs; diff and rollback leave without
+secrets: a rollback that holds one is withheld.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from agents.contracts.action import Action
 from agents.contracts.approval import PreviewCompleted, PreviewRequested
 from agents.contracts.envelope import Event
 from agents.contracts.ids import event_id
@@ -36,7 +38,9 @@ class PreviewWorker:
             return PreviewCompleted.model_validate({**same, "error": redact(str(error)).text})
         except EnvironmentUnavailable as error:
             raise Transient(f"dry run of {asked.action.type}: {error}") from error
-        clean = shown.model_copy(update={"diff": redact(shown.diff).text})
+        clean = shown.model_copy(
+            update={"diff": redact(shown.diff).text, "rollback": _publishable(shown.rollback)}
+        )
         return PreviewCompleted.model_validate({**same, "preview": clean})
 
     async def handle(self, event: Event) -> Sequence[Output]:
@@ -45,6 +49,13 @@ class PreviewWorker:
         if not isinstance(asked, PreviewRequested):
             return ()
         return (preview_output(await self.preview(asked)),)
+
+
+def _publishable(rollback: Action | None) -> Action | None:
+    """Return the rollback, or None when it holds what must not be published: it can't be undone."""
+    if rollback is None or redact(rollback.model_dump_json()).count:
+        return None
+    return rollback
 
 
 def preview_output(fact: PreviewCompleted) -> Output:

@@ -11,16 +11,14 @@ from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
 
 import typer
-from aiokafka.errors import KafkaError
-from pydantic import ValidationError
 from rich.console import Console
 
-from agents.approval.keyring import KeyringInvalid
 from agents.settings import Places
-from agents.worker import AoiError
+from deploy.cli._faults import told
 from deploy.embedded.broker import EmbeddedBroker
+from deploy.embedded.credentials import ADMIN
 from deploy.embedded.settings import EmbeddedSettings
-from streams.chain import NoSuchIncident
+from deploy.embedded.users import DEFAULT_USERS
 from streams.settings import KafkaSettings
 
 T = TypeVar("T")
@@ -36,6 +34,7 @@ Credentials = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsJsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 
 
 def places() -> Places:
@@ -55,6 +54,8 @@ def login(user: str, credentials: Path | None = None) -> KafkaSettings:
 
 def embedded(user: str) -> KafkaSettings:
     """Return the embedded broker's login of a user, with the prefix that the environment says."""
+    if user not in {ADMIN, *DEFAULT_USERS}:
+        fail(f"expected a user of {', '.join(sorted(DEFAULT_USERS))}, got {user!r}")
     broker = EmbeddedBroker()
     if not broker.status().running:
         fail("no broker: run `aoi broker start`, or set AOI_KAFKA__BOOTSTRAP and a user")
@@ -74,18 +75,13 @@ def shown() -> Iterator[None]:
         yield
     except KeyboardInterrupt as error:
         raise typer.Exit(INTERRUPTED) from error
-    except (
-        AoiError,
-        KafkaError,
-        KeyringInvalid,
-        NoSuchIncident,
-        OSError,
-        ValidationError,
-    ) as error:
-        fail(str(error) or repr(error), error)
+    except Exception as error:
+        if (text := told(error)) is None:
+            raise
+        fail(text, error)
 
 
 def fail(message: str, cause: Exception | None = None) -> NoReturn:
     """Print a message to standard error and leave with exit code 1."""
-    Console(stderr=True).print(message, style="red", markup=False, highlight=False)
+    Console(stderr=True).print(message, style="red", markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(FAILED) from cause

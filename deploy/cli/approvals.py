@@ -5,6 +5,7 @@ read from a file that its owner alone can read, and never leaves the process.
 """
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -14,20 +15,26 @@ from rich.console import Console
 from agents.approval.keyring import KeyEntry, Keyring, Purpose, write_keyring
 from agents.approval.signing import SigningKey
 from agents.contracts.approval import DecisionVerdict
-from deploy.cli._login import AsJson, Credentials, fail, login, places, run, shown
+from deploy.cli._login import AsJson, AsJsonLines, Credentials, fail, login, places, run, shown
 from deploy.cli._request_view import panel, table
+from deploy.cli._signer import signer
 from streams.approvals import rules as rulebook
 from streams.approvals.client import Approvals, Asked, Request, every_request
 from streams.host import now
 from streams.settings import KafkaSettings
 from streams.topic import Outsider
+from streams.topics import ACTIONS_REQUESTED
 
 app = typer.Typer(no_args_is_help=True)
 
-Name = Annotated[str, typer.Option("--name", "--as", help="The approver's name in the keyring.")]
+Name = Annotated[
+    str | None,
+    typer.Option("--name", "--as", help="The approver's name. Default: the keyring's for the key."),
+]
 Key = Annotated[
     Path | None, typer.Option("--key", help="Private key file. Default: <state>/keys/<name>.key.")
 ]
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 Id = Annotated[str, typer.Argument(help="The request's id, or its beginning.")]
 Comment = Annotated[str, typer.Option("--comment", "-m", help="Shown to others, not signed.")]
 APPROVER = str(Outsider.APPROVER)
@@ -36,7 +43,7 @@ APPROVER = str(Outsider.APPROVER)
 @app.command("list")
 def list_requests(
     every: Annotated[bool, typer.Option("--all", help="Settled and expired ones too.")] = False,
-    as_json: AsJson = False,
+    as_json: AsJsonLines = False,
     credentials: Credentials = None,
 ) -> None:
     """List open requests."""
@@ -63,32 +70,35 @@ def show(request: Id, as_json: AsJson = False, credentials: Credentials = None) 
 @app.command()
 def approve(
     request: Id,
-    name: Name = APPROVER,
+    name: Name = None,
     key: Key = None,
     comment: Comment = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not show and ask.")] = False,
     credentials: Credentials = None,
 ) -> None:
     """Approve one request."""
+    by = _signer(name, key)
     kafka = login(APPROVER, credentials)
-    one = _one(kafka, request)
+    one = _open(_one(kafka, request))
     if not yes:
         Console().print(panel(one, now()))
-        typer.confirm(f"Approve this as {name}?", abort=True)
-    _decide(kafka, one, DecisionVerdict.APPROVE, name, _key(name, key), comment)
+        typer.confirm(f"Approve this as {by[0]}?", abort=True)
+        _open(one)
+    _decide(kafka, one, DecisionVerdict.APPROVE, by, comment)
 
 
 @app.command()
 def deny(
     request: Id,
-    name: Name = APPROVER,
+    name: Name = None,
     key: Key = None,
     comment: Comment = "",
     credentials: Credentials = None,
 ) -> None:
     """Refuse one request."""
+    by = _signer(name, key)
     kafka = login(APPROVER, credentials)
-    _decide(kafka, _one(kafka, request), DecisionVerdict.REFUSE, name, _key(name, key), comment)
+    _decide(kafka, _open(_one(kafka, request)), DecisionVerdict.REFUSE, by, comment)
 
 
 @app.command()
@@ -100,14 +110,14 @@ def watch(credentials: Credentials = None) -> None:
 @app.command()
 def serve(
     rules: Annotated[Path, typer.Option(help="YAML file of rules; what none covers is refused.")],
-    name: Name = APPROVER,
+    name: Name = None,
     key: Key = None,
     credentials: Credentials = None,
 ) -> None:
     """Answer requests by rules, as an ordinary approver."""
     with shown():
         book = rulebook.load(rules)
-    run(_serve(login(APPROVER, credentials), book, name, _key(name, key)))
+    run(_serve(login(APPROVER, credentials), book, *_signer(name, key)))
 
 
 @app.command()
@@ -121,6 +131,8 @@ def keygen(
     ] = False,
 ) -> None:
     """Draw a key: the private part to a file of mode 0600, the public part to the keyring."""
+    if NAME.fullmatch(name) is None:
+        fail(f"expected a name of up to 64 letters, digits and ._@- (first no sign), got {name!r}")
     target, ring = key or places().keys / f"{name}.key", keyring or places().keyring
     with shown():
         known = Keyring.load(ring).keys if ring.exists() else ()
@@ -139,9 +151,10 @@ def _revoked(entry: KeyEntry) -> KeyEntry:
     return entry.model_copy(update={"revoked": True})
 
 
-def _key(name: str, path: Path | None) -> SigningKey:
+def _signer(name: str | None, path: Path | None) -> tuple[str, SigningKey]:
     with shown():
-        return SigningKey.load(path or places().keys / f"{name}.key")
+        file = path or places().keys / f"{name or APPROVER}.key"
+        return signer(file, places().keyring, name, now())
 
 
 def _one(kafka: KafkaSettings, name: str) -> Asked:
@@ -152,16 +165,22 @@ def _one(kafka: KafkaSettings, name: str) -> Asked:
     return fitting[0]
 
 
+def _open(asked: Asked) -> Asked:
+    if asked.settled is not None:
+        fail(f"{asked.fact.approval_id} is settled already: see `aoi approvals list --all`")
+    if asked.fact.expires <= now():
+        fail(f"{asked.fact.approval_id} expired at {asked.fact.expires:%Y-%m-%d %H:%M:%S %Z}")
+    return asked
+
+
 def _decide(
     kafka: KafkaSettings,
     asked: Asked,
     verdict: DecisionVerdict,
-    name: str,
-    key: SigningKey,
+    by: tuple[str, SigningKey],
     comment: str,
 ) -> None:
-    if asked.settled is not None or asked.fact.expires <= now():
-        Console(stderr=True).print("This is settled or expired; the audit will tell so.")
+    name, key = by
 
     async def send() -> None:
         async with Approvals(kafka) as approvals:
@@ -174,6 +193,7 @@ def _decide(
 
 async def _watch(kafka: KafkaSettings) -> None:
     async with Approvals(kafka) as approvals:
+        typer.echo(f"waiting for requests on {kafka.topic(ACTIONS_REQUESTED.name)}")
         async for request in approvals:
             asked = Asked(fact=request.fact, event=request.event, settled=None)
             Console().print(panel(asked, now()))

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -62,6 +64,8 @@ def demo(
         zone_variables={"AOI_CLOSER__JUDGEMENT_SECONDS": "30"},
     )
     board = Board(namespaces=frozenset())
+    # SIGTERM ends the demo as Ctrl-C does: in order, with nothing left running
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     started = time.monotonic()
     try:
         asyncio.run(_run(settings, board, console, limit=limit, plain=plain))

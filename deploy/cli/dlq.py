@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from deploy.cli._login import AsJson, Credentials, embedded, fail, login, run, shown
+from deploy.cli._login import AsJson, AsJsonLines, Credentials, embedded, fail, login, run, shown
 from deploy.cli._request_view import plain
 from streams import letters as post
 from streams.letters import Letter
@@ -33,7 +33,7 @@ SHOWN_CHARS = 4000
 @app.command("list")
 def list_letters(
     every: Annotated[bool, typer.Option("--all", help="Settled ones too.")] = False,
-    as_json: AsJson = False,
+    as_json: AsJsonLines = False,
     credentials: Credentials = None,
 ) -> None:
     """List letters that nobody has settled."""
@@ -136,7 +136,8 @@ def _chosen(kafka: KafkaSettings, numbers: list[int]) -> list[Letter]:
     known = {one.number: one for one in run(post.letters(kafka))}
     missing = [number for number in numbers if number not in known]
     if missing:
-        fail(f"expected letters of `aoi dlq list --all`, got {', '.join(map(str, missing))}")
+        what = "is no letter" if len(missing) == 1 else "are no letters"
+        fail(f"there {what} {', '.join(map(str, missing))}: see `aoi dlq list --all`")
     return [known[number] for number in numbers]
 
 

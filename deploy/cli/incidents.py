@@ -13,7 +13,7 @@ from rich.table import Table
 
 from agents.contracts.incident import IncidentSnapshot, IncidentStatus
 from deploy.cli._chain_view import content, row, tree
-from deploy.cli._login import AsJson, Credentials, login, run
+from deploy.cli._login import AsJson, AsJsonLines, Credentials, login, run
 from deploy.cli._request_view import plain
 from streams import chain, history, topics
 from streams.chain import Link
@@ -29,7 +29,7 @@ User = Annotated[str, typer.Option("--user", help="As whom: operator or auditor.
 @app.command("list")
 def list_incidents(
     open_only: Annotated[bool, typer.Option("--open", help="Open ones only.")] = False,
-    as_json: AsJson = False,
+    as_json: AsJsonLines = False,
     user: User = READER,
     credentials: Credentials = None,
 ) -> None:

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 
-Out = typer.Option(Path("model"), "--out", help="Folder of the result.")
+Out = typer.Option(
+    Path("model"),
+    "--out",
+    help="Folder of the result, ./model unless said. One that exists is not emptied: a run that "
+    "was cut short there goes on from its saved state, and files of the same names are replaced.",
+)
 Device = typer.Option("cpu", "--device", help="cpu or cuda.")
 
 
@@ -23,10 +28,16 @@ def pretrain(
     out: Path = Out,
     quick: bool = typer.Option(False, "--quick", help="All parts, small, in ten minutes on a CPU."),
     minutes: float = typer.Option(60.0, "--minutes", help="Wall clock for everything."),
-    seed: int = typer.Option(0, "--seed"),
+    seed: int = typer.Option(
+        0, "--seed", help="Draws demonstrations and first weights; the same repeats them."
+    ),
     workers: int = typer.Option(2, "--workers", help="Processes that make demonstrations."),
     device: str = Device,
-    early: float = typer.Option(0.0, "--early", help="Share of training at which to save early."),
+    early: float = typer.Option(
+        0.0,
+        "--early",
+        help="Share of training (0 to 1) at which to also save <out>/early; 0: never.",
+    ),
 ) -> None:
     """Make demonstrations in the lab and train the embedded model on them."""
     from learner.pretrain import config, recipe  # noqa: PLC0415 - loads torch

@@ -55,8 +55,19 @@ def build(argv: Sequence[str]) -> typer.Typer:
 
 
 def app() -> None:
-    """Run the command line (the console script `aoi`)."""
-    build(sys.argv[1:])(prog_name=PROGRAM)
+    """Run the command line (the console script `aoi`).
+
+    What a user can mend is said in one line, with exit code 1; a defect keeps its traceback.
+    """
+    try:
+        build(sys.argv[1:])(prog_name=PROGRAM)
+    except Exception as error:
+        from deploy.cli import _faults  # noqa: PLC0415 - loads Kafka's clients
+
+        if (text := _faults.told(error)) is None:
+            raise
+        typer.secho(text, fg="red", err=True)
+        sys.exit(1)
 
 
 def _mount(root: typer.Typer, noun: str, module: str) -> None:

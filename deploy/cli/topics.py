@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import typer
-from confluent_kafka import KafkaException
 from rich.console import Console
 from rich.table import Table
 
+from deploy.cli._login import shown
 from deploy.embedded.broker import EmbeddedBroker
-from streams import admin, cluster
+from streams import cluster
 from streams.settings import KafkaSettings
 from streams.topic import Topic
 from streams.topics import TOPICS
@@ -48,7 +48,7 @@ def list_topics(
 def diff(credentials: Path | None = Credentials) -> None:
     """Show what `apply` would do; exit code 2 when there is something to do."""
     settings = _login(credentials)
-    with _Refusals():
+    with shown():
         found = cluster.compare(cluster.client(settings), settings)
     for line in found.lines():
         typer.echo(line)
@@ -61,25 +61,12 @@ def diff(credentials: Path | None = Credentials) -> None:
 def apply(credentials: Path | None = Credentials) -> None:
     """Create and alter topics, grant and revoke rights; a second run changes nothing."""
     settings = _login(credentials)
-    with _Refusals():
+    with shown():
         done = cluster.apply(settings)
     for line in done.lines():
         typer.echo(line)
     changes = "nothing to change" if done.empty else f"{len(done.lines())} changes"
     typer.echo(f"{settings.bootstrap}: {changes}")
-
-
-class _Refusals:
-    """Prints an error that the user can act on instead of a traceback."""
-
-    def __enter__(self) -> None:
-        """Begin."""
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """End with exit code 1 on the errors of a broker."""
-        if isinstance(error, KafkaException | cluster.ClusterRefused | admin.TopicShrinks):
-            typer.secho(str(error), fg="red", err=True)
-            raise typer.Exit(1) from error
 
 
 def _login(credentials: Path | None) -> KafkaSettings:

@@ -22,6 +22,7 @@ from deploy.embedded import keys
 from deploy.embedded.broker import EmbeddedBroker
 from deploy.embedded.ports import draw, free
 from deploy.embedded.settings import EmbeddedSettings
+from deploy.embedded.shipped import SHIPPED_MODEL
 from deploy.embedded.supervisor import Program, Supervisor
 from streams import cluster
 from streams.settings import KafkaSettings
@@ -29,7 +30,6 @@ from streams.settings import KafkaSettings
 ADDRESS_SECONDS = 60.0
 POLL_SECONDS = 0.1
 LOOPBACK = "127.0.0.1"
-SHIPPED_MODEL = Path(__file__).parents[1] / "models" / "observer-6m"
 APPROVER_RULES = Path(__file__).parent / "demo" / "approver.yaml"
 
 INTAKE_PORT = 8085
@@ -57,7 +57,7 @@ class StackSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """A running AOI. `login` gives the Kafka login of a user; `broker` is None for another Kafka."""
+    """A running AOI. login: from a user to its Kafka login. broker: None for another's Kafka."""
 
     broker: EmbeddedBroker | None
     login: Callable[[str], KafkaSettings]
@@ -92,16 +92,21 @@ async def _kafka(state: Path, tell: Tell) -> AsyncIterator[tuple[EmbeddedBroker 
         yield None, lambda _: said
         return
     broker = EmbeddedBroker(EmbeddedSettings(state_dir=state), progress=None)
-    was_running = broker.status().running
+    # a stack that was killed leaves its broker and this mark: the next one takes it over
+    mark = state / "stack.broker"
+    someone_s = broker.status().running and not mark.exists()
     tell("starting Kafka")
     await asyncio.to_thread(broker.start)
     try:
+        if not someone_s:
+            await asyncio.to_thread(mark.touch)
         tell("creating topics and rights")
         await asyncio.to_thread(cluster.apply, broker.kafka())
         yield broker, broker.kafka
     finally:
-        if not was_running:
+        if not someone_s:
             await asyncio.to_thread(broker.stop)
+            await asyncio.to_thread(mark.unlink, missing_ok=True)
 
 
 async def _started(

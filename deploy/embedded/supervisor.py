@@ -1,5 +1,7 @@
 """Runs processes side by side, starts a zone again when it dies, and leaves none behind.
 
+A program that ends with exit code 2 says that it cannot start as it is set up, and is left ended.
+
 Invariant: each child leads a process group of its own and dies with this process, however this
 process dies; `stop` returns only when every group is gone.
 """
@@ -20,6 +22,8 @@ PR_SET_PDEATHSIG = 1
 GRACE_SECONDS = 8.0
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0
+NOT_STARTED = 2
+"""The exit code of a program that lacks settings or rights: starting it again changes nothing."""
 log = structlog.get_logger(__name__)
 
 
@@ -72,6 +76,15 @@ class Supervisor:
         pause = FIRST_PAUSE_SECONDS
         while True:
             code = await process.wait()
+            if code == NOT_STARTED:
+                reason = await asyncio.to_thread(_last_line, program.log)
+                log.error(
+                    "program_not_started",
+                    program=program.name,
+                    reason=reason,
+                    log=str(program.log),
+                )
+                return
             log.warning("program_ended", program=program.name, code=code, log=str(program.log))
             if not program.restart:
                 return
@@ -80,6 +93,11 @@ class Supervisor:
             self.restarts[program.name] = self.restarts.get(program.name, 0) + 1
             process = await _spawned(program)
             self._processes[program.name] = process
+
+
+def _last_line(file: Path) -> str:
+    lines = file.read_text(encoding="utf-8", errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 
 
 async def _spawned(program: Program) -> asyncio.subprocess.Process:

@@ -1,16 +1,20 @@
-"""Raise an alert with nothing but a Kafka client: alert_producer.py CREDENTIALS.json [PREFIX]."""  # noqa: INP001 - a script
+"""Raise an alert with nothing but a Kafka client."""  # noqa: INP001 - a script
 
+import argparse
 import asyncio
 import json
-import sys
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
 
-LOGIN = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-PREFIX = (sys.argv[2:] or ["aoi."])[0]
+words = argparse.ArgumentParser(description=__doc__)
+words.add_argument("credentials", type=Path, help="JSON file of a Kafka user")
+words.add_argument("prefix", nargs="?", default="aoi.", help="what topic names begin with")
+SAID = words.parse_args()
+LOGIN = json.loads(SAID.credentials.read_text(encoding="utf-8"))
+PREFIX = SAID.prefix
 ALERT = {
     "fingerprint": "checkout-5xx",
     "group": "shop/checkout",

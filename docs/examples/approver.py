@@ -1,14 +1,13 @@
 """Decide the next open request with nothing but a Kafka client and a key.
 
-approver.py CREDENTIALS.json KEY_FILE NAME [PREFIX]: shows the request and asks on the terminal. The
-key file holds the base64 of an Ed25519 seed, NAME is the key's name in AOI's keyring.
+It shows the request and asks on the terminal.
 """  # noqa: INP001 - a script
 
+import argparse
 import asyncio
 import base64
 import hashlib
 import json
-import sys
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,10 +15,16 @@ from pathlib import Path
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from nacl.signing import SigningKey
 
-LOGIN = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-KEY = SigningKey(base64.b64decode(Path(sys.argv[2]).read_text(encoding="utf-8")))
-NAME = sys.argv[3]
-PREFIX = (sys.argv[4:] or ["aoi."])[0]
+words = argparse.ArgumentParser(description=__doc__)
+words.add_argument("credentials", type=Path, help="JSON file of a Kafka user")
+words.add_argument("key_file", type=Path, help="file with the base64 of an Ed25519 seed")
+words.add_argument("name", help="the key's name in AOI's keyring")
+words.add_argument("prefix", nargs="?", default="aoi.", help="what topic names begin with")
+SAID = words.parse_args()
+LOGIN = json.loads(SAID.credentials.read_text(encoding="utf-8"))
+KEY = SigningKey(base64.b64decode(SAID.key_file.read_text(encoding="utf-8")))
+NAME = SAID.name
+PREFIX = SAID.prefix
 KAFKA = {
     "bootstrap_servers": LOGIN["bootstrap"],
     "security_protocol": "SASL_PLAINTEXT",

@@ -72,10 +72,15 @@ class Approvals:
 
     async def __aenter__(self) -> Self:
         """Connect; requests that come from now on are not missed."""
-        await self._tail.__aenter__()
+        try:
+            await self._tail.__aenter__()
+        except BaseException:
+            await self._producer.stop()
+            raise
         try:
             await self._producer.start()
         except BaseException:
+            await self._producer.stop()
             await self._tail.__aexit__(None, None, None)
             raise
         return self

@@ -21,6 +21,7 @@ class Reason(StrEnum):
     UNKNOWN_TASK = "unknown-task"
     FUTURE_TIME = "future-time"
     LABELS_TOO_LARGE = "labels-too-large"
+    CONTROL_CHARACTER = "control-character"
     BODY_TOO_LARGE = "body-too-large"
     BAD_SIGNATURE = "bad-signature"
 

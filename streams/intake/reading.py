@@ -88,8 +88,10 @@ def check(alerts: Iterable[AlertReceived], *, now: datetime, settings: IntakeSet
 
 def group(alert: AlertReceived, *, now: datetime, settings: IntakeSettings) -> AlertGrouped:
     """Return one alert checked and grouped; raises `BadAlert`."""
-    sound = checks.accepted(alert, now=now, skew=settings.skew, labels_limit=settings.labels_limit)
-    settled = grouping.settled(sound, settings.group_labels)
+    sound = checks.accepted(alert, now=now, skew=settings.skew)
+    settled = checks.fitting(
+        grouping.settled(sound, settings.group_labels), limit=settings.labels_limit
+    )
     return AlertGrouped(group=settled.group, alert=settled)
 
 

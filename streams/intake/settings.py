@@ -25,7 +25,10 @@ class IntakeSettings(BaseSettings):
     group_labels: tuple[str, ...] = ("namespace",)
     body_limit: int = Field(default=1_048_576, ge=1024)
     labels_limit: int = Field(
-        default=16_384, ge=1024, le=32_768, description="an incident carries 20 alerts in a record"
+        default=16_384,
+        ge=1024,
+        le=32_768,
+        description="a whole alert as JSON, labels to URL: an incident's record carries 20 of them",
     )
     skew_seconds: float = Field(default=300.0, ge=0)
     max_in_flight: int = Field(default=256, ge=1, description="requests waiting for Kafka")

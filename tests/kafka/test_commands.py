@@ -78,7 +78,7 @@ def shell(space: "Space", tmp_path: Path) -> Shell:
     return Shell(space=space, state=tmp_path)
 
 
-def asked(name: str) -> Event:
+def asked(name: str, *, minutes: float = 15) -> Event:
     now = datetime.now(UTC)
     fact = ApprovalRequested(
         approval_id=ApprovalId(name),
@@ -97,16 +97,16 @@ def asked(name: str) -> Event:
         cluster="lab",
         policy_version="1",
         requested_at=now - timedelta(minutes=1),
-        expires=now + timedelta(minutes=15),
+        expires=now + timedelta(minutes=minutes),
     )
     return Event(
         id=EventId(f"r-{name}"), source="aoi/gate", time=fact.requested_at, key=name, fact=fact
     )
 
 
-async def ask(space: "Space", name: str) -> None:
+async def ask(space: "Space", name: str, *, minutes: float = 15) -> None:
     kafka = space.login("gate")
-    (one,) = outgoing(asked(name))
+    (one,) = outgoing(asked(name, minutes=minutes))
     async with AIOKafkaProducer(**login.aiokafka(kafka)) as producer:
         await producer.send_and_wait(
             kafka.topic(one.topic),
@@ -138,6 +138,20 @@ async def test_a_request_is_shown_and_decided_from_the_command_line(shell: Shell
     keyring = Keyring.load(shell.state / "keyring.json")
     assert keyring.find("alice", Purpose.APPROVE, datetime.now(UTC)) is not None
     check_decision(decision, keyring=keyring, now=datetime.now(UTC))
+
+
+async def test_a_request_that_expired_is_not_decided(shell: Shell) -> None:
+    await shell.run("approvals", "keygen", "alice", user="approver")
+    await ask(shell.space, "a-1", minutes=-0.5)
+    key = str(shell.state / "keys" / "alice.key")
+    for verb in ("approve", "deny"):
+        told = await shell.run("approvals", verb, "a-1", "--key", key, user="approver", fails=True)
+        assert "a-1 expired at" in told
+    await ask(shell.space, "a-2")
+    told = await shell.run("approvals", "deny", "a-2", "--key", key, user="approver")
+    assert "refuse sent for a-2 as alice" in told
+    (decision,) = await decided(shell.space)
+    assert decision.payload.approver == "alice"
 
 
 async def test_a_served_file_of_rules_answers_what_comes(shell: Shell) -> None:

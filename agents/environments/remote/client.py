@@ -1,13 +1,14 @@
 """The three handles over HTTP: each class has the methods of its right and no other.
 
-Invariant: a connection error or a time-out is `EnvironmentUnavailable`, never an empty output.
+Invariant: a connection error, a time-out, a status that the lab does not use for its own refusals
+or a body that can't be read is `EnvironmentUnavailable`, never an empty output or another error.
 """
 
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import aiohttp
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from agents.contracts.action import Action, Preview, Touched
 from agents.contracts.command import Command
@@ -26,6 +27,8 @@ from agents.environments.remote.wire import (
 T = TypeVar("T", bound=BaseModel)
 OK = 200
 FORBIDDEN = 403
+REFUSALS = {409, 422}
+TOLD_CHARS = 200
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,7 +43,8 @@ class Connection:
     async def ask(self, route: Route, body: BaseModel, answer: type[T]) -> T:
         """Post a body and return the typed answer.
 
-        Raises ActionRejected for the lab's refusal, EnvironmentUnavailable when it is away.
+        Raises ActionRejected for the lab's refusal, EnvironmentUnavailable when it is away, has
+        failed or can't be understood: whether it did what was asked is then unknown.
         """
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
@@ -57,11 +61,22 @@ class Connection:
                 status = response.status
         except (aiohttp.ClientError, TimeoutError) as error:
             raise EnvironmentUnavailable(f"{self.url}{route}: {error!r}") from error
-        if status == OK:
-            return answer.model_validate_json(raw)
         if status == FORBIDDEN:
             raise ActionRejected(f"the lab refused this token for {route}")
-        raise ActionRejected(ErrorTold.model_validate_json(raw).message)
+        if status != OK and status not in REFUSALS:
+            start = raw[:TOLD_CHARS].decode(errors="replace")
+            raise EnvironmentUnavailable(
+                f"{self.url}{route}: expected 200, 403, 409 or 422, got {status}: {start}"
+            )
+        try:
+            if status == OK:
+                return answer.model_validate_json(raw)
+            refusal = ErrorTold.model_validate_json(raw)
+        except ValidationError as error:
+            raise EnvironmentUnavailable(
+                f"{self.url}{route}: can't read the body of a {status}: {error}"
+            ) from error
+        raise ActionRejected(refusal.message)
 
     async def close(self) -> None:
         """Close the session."""

@@ -1,13 +1,15 @@
 """Serves many labs to Probe, Preview and Executor: each token opens its own routes only.
 
 Invariant: a request without the right token changes nothing and learns nothing; a request is
-answered from the lab whose namespace it names. One lab answers one request at a time.
+answered from the lab whose namespace it names. One lab answers one request at a time. A lab's own
+failure is a logged 500, apart from the refusals (409, 422), so that no caller takes it for one.
 """
 
 import hmac
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from pydantic import BaseModel, ValidationError
@@ -29,7 +31,14 @@ from agents.environments.remote.wire import (
 )
 
 MAX_BODY = 1_048_576
-CONFLICT, UNPROCESSABLE = 409, 422
+CONFLICT, UNPROCESSABLE, FAILED = 409, 422, 500
+
+T = TypeVar("T", bound=BaseModel)
+log = structlog.get_logger(__name__)
+
+
+class Malformed(Exception):
+    """A request's body is not what its route takes."""
 
 
 class Served(Protocol):
@@ -82,10 +91,16 @@ def _guard(tokens: Mapping[Right, str]) -> Middleware:
             return _told(ErrorTold(rejected=True, message=f"forbidden: {request.path}"), 403)
         try:
             return await handler(request)
-        except ValidationError as error:
+        except Malformed as error:
             return _told(ErrorTold(rejected=True, message=str(error)), UNPROCESSABLE)
         except ActionRejected as error:
             return _told(ErrorTold(rejected=True, message=str(error)), CONFLICT)
+        except web.HTTPException:
+            raise
+        except Exception as error:
+            log.exception("lab_failed", route=request.path)
+            message = f"the lab failed: {type(error).__name__}; its log has the rest"
+            return _told(ErrorTold(rejected=False, message=message), FAILED)
 
     return guard
 
@@ -97,27 +112,27 @@ class _Faces:
         self.labs = labs
 
     async def read(self, request: web.Request) -> web.Response:
-        command = ReadAsked.model_validate_json(await request.read()).command
+        command = (await _asked(request, ReadAsked)).command
         output = self._lab(command.namespace).read(command)
         return _output(output)
 
     async def preview(self, request: web.Request) -> web.Response:
-        action = ActionAsked.model_validate_json(await request.read()).action
+        action = (await _asked(request, ActionAsked)).action
         return _told(self._lab(namespace_of(action)).preview(action))
 
     async def act(self, request: web.Request) -> web.Response:
-        action = ActionAsked.model_validate_json(await request.read()).action
+        action = (await _asked(request, ActionAsked)).action
         return _output(self._lab(namespace_of(action)).act(action))
 
     async def versions(self, request: web.Request) -> web.Response:
-        touched = VersionsAsked.model_validate_json(await request.read()).touched
+        touched = (await _asked(request, VersionsAsked)).touched
         if not touched:
             return _told(VersionsTold(touched=()))
         lab = self._lab(touched[0].namespace)
         return _told(VersionsTold(touched=lab.versions(touched)))
 
     async def verify(self, request: web.Request) -> web.Response:
-        action = ActionAsked.model_validate_json(await request.read()).action
+        action = (await _asked(request, ActionAsked)).action
         healthy, detail = self._lab(namespace_of(action)).verify(action)
         return _told(HealthTold(healthy=healthy, detail=detail))
 
@@ -127,6 +142,14 @@ class _Faces:
             message = f'Error from server (NotFound): namespaces "{namespace}" not found'
             raise ActionRejected(message)
         return lab
+
+
+async def _asked(request: web.Request, kind: type[T]) -> T:
+    raw = await request.read()
+    try:
+        return kind.model_validate_json(raw)
+    except ValidationError as error:
+        raise Malformed(str(error)) from error
 
 
 def _output(output: Output) -> web.Response:

@@ -17,7 +17,7 @@ from agents.contracts.feedback import (
     OutcomeJudged,
 )
 from agents.contracts.ids import PlanId
-from agents.contracts.incident import Task
+from agents.contracts.incident import IncidentUpdated, Task
 from agents.contracts.plan import PlanKind, PlanProposed, Submission, SubmitReason
 from agents.contracts.trajectory import (
     Outcome,
@@ -26,7 +26,7 @@ from agents.contracts.trajectory import (
     TrajectoryClosed,
     TrajectoryRecord,
 )
-from agents.reducer import due_timers, reduce
+from agents.reducer import APPLIED_KEPT, due_timers, reduce
 from agents.settings import CloserSettings
 from tests.builders import INCIDENT, MODEL, NAMESPACE, at, event, observed, opened
 
@@ -158,3 +158,32 @@ def test_a_submission_that_shares_its_step_with_the_last_probe_still_closes() ->
     events = [start, probe, seen, event(last), event(judged(Judgement.FAILURE))]
     _, (trajectory,), _ = fold(events)
     assert [step.kind for step in trajectory.steps] == [PlanKind.PROBE, PlanKind.SUBMIT]
+
+
+def test_a_fact_that_never_comes_does_not_hold_the_group_for_ever() -> None:
+    events = [*story(), event(judged(Judgement.SUCCESS))]
+    del events[2]
+    state, closed, _ = fold(events)
+    assert closed == []
+    assert state is not None
+    timers = due_timers(state, at(40) + timedelta(hours=3))
+    state, (trajectory,), released = fold(timers, state)
+    assert (trajectory.outcome, trajectory.trainable) == (Outcome.UNKNOWN, False)
+    assert "missing" in trajectory.reason
+    assert len(released) == 1
+
+
+def test_two_thousand_updates_do_not_grow_a_state_or_an_output() -> None:
+    start, *rest = story()
+    many = [
+        event(IncidentUpdated.model_validate(dict(opened())), part=str(number))
+        for number in range(2000)
+    ]
+    state: CloserState | None = None
+    made: list[Event] = []
+    for happened in [start, *many, *rest, event(judged(Judgement.SUCCESS))]:
+        state, outputs = reduce(REDUCER, state, INCIDENT, happened)
+        made += outputs
+    assert state is not None
+    assert len(made) == 2
+    assert max(len(one.applied) for one in made) <= APPLIED_KEPT + 1

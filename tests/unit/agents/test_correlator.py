@@ -14,8 +14,8 @@ from agents.contracts.incident import (
 )
 from agents.contracts.model_base import Fact
 from agents.correlator import CorrelatorReducer, CorrelatorState
-from agents.reducer import reduce
-from tests.builders import alert, event, grouped
+from agents.reducer import APPLIED_KEPT, reduce
+from tests.builders import alert, at, event, grouped
 
 REDUCER = CorrelatorReducer()
 
@@ -114,3 +114,43 @@ def test_a_group_never_has_two_open_incidents(script: list[AlertReceived | str])
                 case IncidentClosed():
                     open_now.remove(one.fact.incident_id)
         assert len(open_now) <= 1
+
+
+def test_an_alert_that_fires_after_the_submission_opens_the_next_incident() -> None:
+    _, (first,) = fold([event(grouped(alert()))])
+    released = GroupReleased(
+        group="group-1",
+        incident_id=first.incident_id,
+        outcome="success",
+        reason="ok",
+        submitted_at=at(100),
+    )
+    events = [
+        event(grouped(alert())),
+        event(grouped(alert(fingerprint="early")), seconds=50),
+        event(grouped(alert(fingerprint="late")), seconds=150),
+        event(released, key="group-1", seconds=200),
+    ]
+    _, published = fold(events)
+    assert [type(one) for one in published[-2:]] == [IncidentClosed, IncidentOpened]
+    assert [one.fingerprint for one in published[-1].alerts] == ["late"]
+
+
+def test_an_incident_is_resolved_only_when_every_alert_is_even_those_not_shown() -> None:
+    firing = [event(grouped(alert(fingerprint=f"f{n}"))) for n in range(25)]
+    resolved = [
+        event(grouped(alert(fingerprint=f"f{n}", status=AlertStatus.RESOLVED)), seconds=9)
+        for n in range(25)
+    ]
+    _, published = fold([*firing, *resolved])
+    assert [one.resolved_upstream for one in published[-25:]] == [*[False] * 24, True]
+
+
+def test_thousands_of_alerts_leave_outputs_small() -> None:
+    state: CorrelatorState | None = None
+    for number in range(2000):
+        quiet = alert(fingerprint=f"q{number}", status=AlertStatus.RESOLVED)
+        state, _ = reduce(REDUCER, state, "group-1", event(grouped(quiet), key="group-1"))
+    state, made = reduce(REDUCER, state, "group-1", event(grouped(alert()), key="group-1"))
+    assert len(made) == 1
+    assert len(made[0].applied) <= APPLIED_KEPT + 1

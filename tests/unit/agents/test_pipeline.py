@@ -1,26 +1,34 @@
 """The roles together, in one process: an alert becomes an approved, executed, verified repair."""
 
+import asyncio
 import json
 
 import pytest
 
 from agents.approval.audit import verify_chain
+from agents.approval.signing import sign_decision
+from agents.contracts.action import Action, ApplyManifest, DeleteResource, Preview
 from agents.contracts.approval import (
     ActionApproved,
     ActionRefused,
     ApprovalRequested,
+    DecisionPayload,
     DecisionVerdict,
+    DecisionVerified,
+    PreviewCompleted,
     RefusedBy,
 )
 from agents.contracts.audit import AuditRecorded
 from agents.contracts.execution import ActionExecuted, ActResult
+from agents.contracts.ids import ApprovalId
 from agents.contracts.model import ModelRequested
 from agents.contracts.telemetry import TelemetryCollected
 from agents.contracts.trajectory import Outcome, OutcomeSource
+from agents.reducer import reduce
 from agents.worker import Transient
-from tests.builders import at
+from tests.builders import at, event
 from tests.doubles.cluster import TestCluster
-from tests.doubles.pipeline import KEYRING, Pipeline, Script
+from tests.doubles.pipeline import GATE, GATE_SETTINGS, KEYRING, PERSON, Pipeline, Script
 
 SCALE = "kubectl scale deployment geo --replicas=1"
 RESTART = "kubectl rollout restart deployment/rate"
@@ -208,3 +216,106 @@ async def test_a_large_output_goes_by_claim_check_and_still_becomes_an_observati
     assert told.output_ref in pipeline.stored
     assert "rate   1/1" in (closed.steps[0].observation or "")
     assert len(closed.steps[0].observation or "") < 4000
+
+
+async def test_a_rollback_of_another_object_is_refused_before_anything_is_done() -> None:
+    pipeline = Pipeline(script=scripted(("act", SCALE)))  # type: ignore[arg-type]
+    order = await order_of(pipeline)
+    forged = DeleteResource(kind="configmaps", namespace="hotel-0a1b2", name="app")
+    foreign = order.model_copy(update={"rollback": forged, "approval_id": "other"})
+    denied = order.model_copy(
+        update={
+            "rollback": forged.model_copy(update={"kind": "namespaces", "name": "kube-system"}),
+            "approval_id": "another",
+        }
+    )
+    for bad in (foreign, denied):
+        report = await pipeline.executor().execute(bad)
+        assert report.result is ActResult.NOT_DONE
+    assert len(pipeline.cluster.acts) == 1
+
+
+async def test_rates_hold_when_many_orders_come_at_once() -> None:
+    settings = GATE_SETTINGS.model_copy(update={"max_acts_per_hour": 2})
+    pipeline = Pipeline(script=scripted(("act", RESTART)), settings=settings)  # type: ignore[arg-type]
+    order = await order_of(pipeline)
+    before = len(pipeline.cluster.acts)
+    executor = pipeline.executor()
+    reports = await asyncio.gather(*(executor.execute(again(order, n)) for n in range(12)))
+    assert len(pipeline.cluster.acts) - before == 1
+    assert sum(one.result is ActResult.DONE for one in reports) == 1
+
+
+def again(order: ActionApproved, number: int) -> ActionApproved:
+    """Return the order as if another plan had led to it, signed by the gate."""
+    approval_id = ApprovalId(f"approval-{number}")
+    payload = order.decisions[0].payload.model_copy(update={"approval_id": approval_id})
+    decision = sign_decision(GATE, payload)
+    return order.model_copy(
+        update={"approval_id": approval_id, "decisions": (decision,), "touched": ()}
+    )
+
+
+async def test_a_rollback_that_holds_a_secret_is_not_published() -> None:
+    class Leaky(TestCluster):
+        async def preview(self, action: Action) -> Preview:
+            shown = await super().preview(action)
+            manifest = '{"data":{"config":"db_password=hunter2-S3cret"}}'
+            rollback = ApplyManifest(
+                mode="apply",
+                kind="configmaps",
+                namespace="hotel-0a1b2",
+                name="app",
+                manifest=manifest,
+            )
+            return shown.model_copy(update={"rollback": rollback})
+
+    pipeline = Pipeline(script=scripted(("act", SCALE)), cluster=Leaky())  # type: ignore[arg-type]
+    await pipeline.run()
+    assert not [one for one in pipeline.driver.log if "hunter2" in one.fact.model_dump_json()]
+
+
+async def test_a_refusal_counts_even_after_an_approval_by_the_same_person() -> None:
+    pipeline = Pipeline(script=scripted(("act", SCALE)), decide=None)  # type: ignore[arg-type]
+    await pipeline.run()
+    (asked,) = pipeline.facts(ApprovalRequested)
+    assert isinstance(asked, ApprovalRequested)
+    gate = pipeline.driver.reducers[2]
+    plan = next(e for e in pipeline.driver.log if getattr(e.fact, "plan_id", "") == asked.plan_id)
+    preview = next(e for e in pipeline.driver.log if isinstance(e.fact, PreviewCompleted))
+    state = None
+    for happened in (plan, preview):
+        state, _ = reduce(gate, state, asked.incident_id, happened)
+    assert state is not None
+    two = state.model_copy(
+        update={"pending": state.pending.model_copy(update={"approvers_needed": 2})}
+    )
+    approve, refuse = (decision(asked, verdict) for verdict in DecisionVerdict)
+    two, _ = reduce(gate, two, asked.incident_id, event(approve))
+    _, made = reduce(gate, two, asked.incident_id, event(refuse))
+    assert any(isinstance(one.fact, ActionRefused) for one in made)
+
+
+def decision(asked: ApprovalRequested, verdict: DecisionVerdict) -> DecisionVerified:
+    payload = DecisionPayload(
+        approval_id=asked.approval_id,
+        incident_id=asked.incident_id,
+        action_hash=asked.action_hash,
+        verdict=verdict,
+        approver="alice",
+        not_before=at(0),
+        expires=asked.expires,
+        cluster=asked.cluster,
+        policy_version=asked.policy_version,
+    )
+    return DecisionVerified(incident_id=asked.incident_id, decision=sign_decision(PERSON, payload))
+
+
+async def test_a_decision_about_an_unknown_incident_leaves_no_state() -> None:
+    pipeline = Pipeline(script=scripted(("act", SCALE)), decide=None)  # type: ignore[arg-type]
+    await pipeline.run()
+    (asked,) = pipeline.facts(ApprovalRequested)
+    assert isinstance(asked, ApprovalRequested)
+    gate = pipeline.driver.reducers[2]
+    stray = event(decision(asked, DecisionVerdict.APPROVE))
+    assert reduce(gate, None, "elsewhere", stray) == (None, [])

@@ -9,8 +9,8 @@ import pytest
 
 from agents.approval.vectors import main, vectors
 
-FIXTURES = Path(__file__).parents[2] / "fixtures"
-FILE = FIXTURES / "approval_vectors.json"
+DOCS = Path(__file__).parents[3] / "docs"
+FILE = DOCS / "contract" / "approval_vectors.json"
 
 
 def test_the_committed_vectors_are_the_present_ones(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_javascript_makes_the_same_bytes_and_signatures() -> None:
     node = shutil.which("node")
     assert node is not None
     done = subprocess.run(
-        [node, str(FIXTURES / "verify_approval_vectors.mjs"), str(FILE)],
+        [node, str(DOCS / "examples" / "verify_approval_vectors.mjs"), str(FILE)],
         capture_output=True,
         text=True,
         timeout=60,

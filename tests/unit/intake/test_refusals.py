@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -150,10 +151,53 @@ def test_a_bad_delivery_is_refused_with_its_reason(case: str) -> None:
 
 def test_limits_are_inclusive() -> None:
     edge = (NOW + timedelta(minutes=5)).isoformat()
-    size = 16_384 - len("aoi_taskmitigation") - 1
     assert reasons("aoi", own(starts_at=edge)) == []
-    assert reasons("aoi", own(labels={"a": "x" * size})) == []
-    assert reasons("aoi", own(labels={"a": "x" * (size + 1)})) == [Reason.LABELS_TOO_LARGE]
+    for place in ("labels", "annotations"):
+        room = 16_384 - written(**{place: {"a": ""}})
+        assert reasons("aoi", own(**{place: {"a": "x" * room}})) == []
+        assert reasons("aoi", own(**{place: {"a": "x" * (room + 1)}})) == [Reason.LABELS_TOO_LARGE]
+
+
+def written(**changes: Any) -> int:
+    """Return the bytes of an alert as an incident's record carries it."""
+    found = reading.read("aoi", own(**changes), NONE, now=NOW, settings=IntakeSettings())
+    return len(orjson.dumps(found.grouped[0].alert.model_dump(mode="json")))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"generator_url": "https://m/" + "x" * 16_384},
+        {"labels": {"a": '"' * 9_000}},
+        {"annotations": {"a": "\n" * 9_000}},
+        {"annotations": {f"{n:03}": "x" * 120 for n in range(128)}},
+    ],
+    ids=["url", "quotes", "newlines", "many names"],
+)
+def test_an_alert_is_measured_as_a_whole_and_as_json(changes: dict[str, Any]) -> None:
+    assert reasons("aoi", own(**changes)) == [Reason.LABELS_TOO_LARGE]
+
+
+@pytest.mark.parametrize("sign", ["\x00", "\x1b", "\r", "\t", "\n", "\x1f"])
+@pytest.mark.parametrize(
+    "place", ["fingerprint", "group", "generator_url", "label", "label name", "annotation name"]
+)
+def test_a_line_has_no_control_character(place: str, sign: str) -> None:
+    text = f"a{sign}b"
+    changes: dict[str, Any] = {
+        "label": {"labels": {"a": text}},
+        "label name": {"labels": {text: "a"}},
+        "annotation name": {"annotations": {text: "a"}},
+    }.get(place, {place: text})
+    assert reasons("aoi", own(**changes)) == [Reason.CONTROL_CHARACTER]
+
+
+def test_an_annotation_may_have_lines_and_tabs_but_no_other_control_character() -> None:
+    assert reasons("aoi", own(annotations={"a": "one\r\n\ttwo"})) == []
+    for code in set(range(0x20)) - {0x09, 0x0A, 0x0D}:
+        assert reasons("aoi", own(annotations={"a": f"one{chr(code)}two"})) == [
+            Reason.CONTROL_CHARACTER
+        ]
 
 
 def test_one_bad_alert_costs_no_good_one() -> None:

@@ -1,0 +1,38 @@
+"""As whom a key signs: the name that the keyring gives it.
+
+Invariant: a decision that the audit would refuse for its key is not sent: the key stands in the
+keyring, may approve now, and signs under its own name.
+"""
+
+import base64
+from datetime import datetime
+from pathlib import Path
+
+from agents.approval.keyring import Keyring, KeyringInvalid, Purpose
+from agents.approval.signing import SigningKey
+
+
+def signer(file: Path, ring: Path, name: str | None, moment: datetime) -> tuple[str, SigningKey]:
+    """Return the holder's name and the key. Raises KeyringInvalid, OSError."""
+    key = SigningKey.load(file)
+    public = base64.b64decode(key.public_key)
+    entry = next((one for one in Keyring.load(ring).keys if one.key_bytes == public), None)
+    if entry is None:
+        raise KeyringInvalid(
+            f"expected a key of the keyring {ring}, got another in {file}; "
+            "`aoi approvals keygen NAME` draws one and adds it"
+        )
+    if name is not None and name != entry.name:
+        raise KeyringInvalid(
+            f"expected the key of {name}, got {entry.name}'s in {file}; leave --as out, or give "
+            f"--key the file of {name}"
+        )
+    if Purpose.APPROVE not in entry.purposes:
+        may = ", ".join(sorted(entry.purposes))
+        raise KeyringInvalid(f"expected a key with purpose approve, got {entry.name}'s for {may}")
+    if not entry.serves(Purpose.APPROVE, moment):
+        raise KeyringInvalid(
+            f"expected a key that is valid now, got {entry.name}'s, which {ring} calls revoked or "
+            "out of its time"
+        )
+    return entry.name, key
