@@ -12,7 +12,7 @@ from agents.contracts.incident import Task
 from agents.environments.simulated.incidents import Scenario, generate
 from agents.environments.simulated.lab import Lab
 from agents.observer.reply import ReplyAction, reply_text
-from learner.pretrain.episode import Veto, episode, incident_of, prompt
+from learner.rollout.episode import Veto, episode, incident_of, prompt
 from learner.pretrain.expert import Expert
 from learner.pretrain.guides import Guide, Pool, drawn_guide, drawn_order, order_in
 

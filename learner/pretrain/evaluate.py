@@ -13,7 +13,7 @@ from agents.contracts.incident import Task
 from agents.environments.simulated.incidents import Scenario, generate
 from agents.environments.simulated.lab import Lab
 from agents.models.protocol import Model, Question
-from learner.pretrain.episode import REPLY_TOKENS, Finished, episode, incident_of, prompt
+from learner.rollout.episode import REPLY_TOKENS, Finished, episode, incident_of, prompt
 
 SEEDS = 1 << 48
 

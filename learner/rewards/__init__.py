@@ -1,0 +1,1 @@
+"""Rewards: pure functions of what was executed, each with a documented range."""
