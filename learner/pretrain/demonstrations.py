@@ -12,9 +12,9 @@ from agents.contracts.incident import Task
 from agents.environments.simulated.incidents import Scenario, generate
 from agents.environments.simulated.lab import Lab
 from agents.observer.reply import ReplyAction, reply_text
-from learner.rollout.episode import Veto, episode, incident_of, prompt
 from learner.pretrain.expert import Expert
 from learner.pretrain.guides import Guide, Pool, drawn_guide, drawn_order, order_in
+from learner.rollout.episode import Veto, episode, incident_of, prompt
 
 SPLIT = "A"
 VETO_SHARE = 0.08
