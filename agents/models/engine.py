@@ -6,6 +6,7 @@ that rows influence one another by rounding alone (about 1e-6 in a log-prob at f
 """
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ from transformers.utils import logging
 from agents.models.batching import Generation
 
 ATTENTION = "aoi_slots"
+HEAD = "lm_head.weight"
 GROWTH = 256
 
 
@@ -147,6 +149,7 @@ class TransformersEngine:
             path, dtype=self._dtype, attn_implementation=ATTENTION, local_files_only=True
         )
         model.to(self._device).eval().requires_grad_(requires_grad=False)  # type: ignore[arg-type]  # the stub of `to` knows strings only
+        self._model = model
         config = model.config
         self.max_positions = int(config.max_position_embeddings)
         self._body: nn.Module = model.base_model
@@ -157,6 +160,39 @@ class TransformersEngine:
             self._dtype,
             self._device,
         )
+
+    def assign(self, weights: Mapping[str, Tensor], name: str) -> None:
+        """Take other weights of the same shapes, only while nothing runs; `name` is their identity.
+
+        A tied head may be left out. Raises ValueError naming what is missing or unknown.
+        """
+        own = self._model.state_dict()
+        missing = own.keys() - weights.keys() - {HEAD}
+        unknown = weights.keys() - own.keys()
+        if missing or unknown:
+            raise ValueError(
+                f"expected the weights of this network, missing {sorted(missing)[:3]}, "
+                f"unknown {sorted(unknown)[:3]}"
+            )
+        with torch.no_grad():
+            for key, value in weights.items():
+                own[key].copy_(value)
+        self.weights = name
+
+    @torch.inference_mode()
+    def score(self, prompt: Sequence[int], completion: Sequence[int]) -> list[float]:
+        """Return the untempered log-prob of each completion id; only while nothing runs."""
+        ids = torch.tensor([[*prompt, *completion]], device=self._device)
+        self._cache.reserve(1, ids.shape[1])
+        self._cache.row = 0
+        try:
+            places = torch.arange(ids.shape[1], device=self._device)[None]
+            hidden = self._hidden(ids, places, None)[0, len(prompt) - 1 : -1]
+        finally:
+            self._cache.row = None
+        logprobs = torch.log_softmax(self._head(hidden).float(), dim=-1)
+        found: list[float] = logprobs.gather(1, ids[0, len(prompt) :, None])[:, 0].tolist()
+        return found
 
     @torch.inference_mode()
     def admit(self, generation: Generation) -> bool:

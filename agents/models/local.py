@@ -5,13 +5,18 @@ in the batch changes a log-prob by rounding only (below 1e-4 at float32), and so
 where two candidates are that close. torch is loaded when a model is made, not when this module is.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agents.contracts.ids import ModelId
 from agents.contracts.model import Usage
 from agents.models.batching import Batcher, Generation
 from agents.models.chat import ChatFormat
 from agents.models.protocol import Answer, ModelUnavailable, Question
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class LocalModel:
@@ -78,6 +83,20 @@ class LocalModel:
     async def load(self, path: Path) -> None:
         """Serve other weights of the same tokenizer from now on; running answers end before."""
         await self._batcher.exclusively(lambda: self._engine.load(path))
+
+    async def assign(self, weights: "Mapping[str, Tensor]", name: str) -> None:
+        """Serve these weights from now on, under this identity; running answers end before."""
+        await self._batcher.exclusively(lambda: self._engine.assign(weights, name))
+
+    async def score(self, prompt: Sequence[int], completion: Sequence[int]) -> list[float]:
+        """Return the log-prob of each completion id after the prompt, as a trainer computes it."""
+        found: list[float] = []
+
+        def work() -> None:
+            found.extend(self._engine.score(prompt, completion))
+
+        await self._batcher.exclusively(work)
+        return found
 
     def close(self) -> None:
         """Let running answers end and stop the thread."""

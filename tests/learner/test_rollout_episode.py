@@ -16,10 +16,10 @@ from agents.memory import Memory
 from agents.observer.prompt import Situation
 from agents.observer.reply import reply_text
 from agents.settings import CompressorSettings, GateSettings, ObserverSettings
-from learner.pretrain import episode as loop
 from learner.pretrain.demonstrations import UNASKED
 from learner.pretrain.expert import Expert
 from learner.pretrain.guides import ORDERS
+from learner.rollout import episode as loop
 from tests.builders import alert, event, grouped
 from tests.doubles.pipeline import GATE_SETTINGS, Pipeline
 

@@ -167,3 +167,22 @@ async def test_a_closed_model_says_so(path: Path) -> None:
 def test_torch_is_loaded_with_a_model_and_not_before() -> None:
     script = "import sys, agents.models.local; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+async def test_assigned_weights_answer_under_their_name(path: Path, tmp_path: Path) -> None:
+    other = checkpoints.make_checkpoint(tmp_path / "other", seed=7)
+    weights = AutoModelForCausalLM.from_pretrained(other, dtype=torch.float32).state_dict()
+    model, expected = LocalModel(path, max_batch=2), LocalModel(other, max_batch=2)
+    try:
+        await model.assign(weights, "policy@3")
+        mine, theirs = await asyncio.gather(model.answer(asked("x")), expected.answer(asked("x")))
+        assert (mine.completion_ids, mine.model_id) == (theirs.completion_ids, "policy@3")
+        assert mine.prompt_ids is not None and mine.completion_ids is not None
+        assert await model.score(mine.prompt_ids, mine.completion_ids) == pytest.approx(
+            mine.logprobs, abs=1e-4
+        )
+        with pytest.raises(ValueError, match="missing"):
+            await model.assign({}, "nothing")
+    finally:
+        model.close()
+        expected.close()
