@@ -20,6 +20,8 @@ import orjson
 from agents.roles import ZONES, Zone
 from deploy.embedded import keys
 from deploy.embedded.broker import EmbeddedBroker
+from deploy.embedded.lab import rounds
+from deploy.embedded.lab.address import Address
 from deploy.embedded.ports import draw, free
 from deploy.embedded.settings import EmbeddedSettings
 from deploy.embedded.shipped import SHIPPED_MODEL
@@ -50,6 +52,7 @@ class StackSettings:
     state_dir: Path
     seed: int = 1
     incidents: int = 8
+    rounds: int = 1
     lab_variables: Mapping[str, str] = field(default_factory=dict)
     approver_rules: Path | None = APPROVER_RULES
     zone_variables: Mapping[str, str] = field(default_factory=dict)
@@ -57,13 +60,26 @@ class StackSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """A running AOI. login: from a user to its Kafka login. broker: None for another's Kafka."""
+    """A running AOI.
 
+    login: from a user to its Kafka login. broker: None for another's Kafka. rounds: namespaces of
+    the lab by round; only the first is released.
+    """
+
+    state: Path
     broker: EmbeddedBroker | None
     login: Callable[[str], KafkaSettings]
     supervisor: Supervisor
     namespaces: tuple[str, ...]
+    rounds: tuple[tuple[str, ...], ...]
+    rounds_url: str
     programs: Mapping[str, Program]
+
+    async def release(self, number: int) -> None:
+        """Let a later round of the lab begin. Raises RoundRefused."""
+        file = self.state / "lab" / f"{rounds.TOKEN}.token"
+        token = (await asyncio.to_thread(file.read_text)).strip()
+        await rounds.ask(self.rounds_url, token, number)
 
 
 @contextlib.asynccontextmanager
@@ -133,10 +149,13 @@ async def _started(
         if name != "lab":
             await supervisor.start(program)
     return Stack(
+        state=state,
         broker=broker,
         login=login,
         supervisor=supervisor,
-        namespaces=tuple(str(name) for name in address["namespaces"]),
+        namespaces=address.namespaces,
+        rounds=address.rounds,
+        rounds_url=address.rounds_url,
         programs=programs,
     )
 
@@ -160,7 +179,7 @@ def _alone(state: Path) -> Iterator[None]:
         yield
 
 
-async def _addressed(supervisor: Supervisor, lab: Program, file: Path) -> dict[str, list[str]]:
+async def _addressed(supervisor: Supervisor, lab: Program, file: Path) -> Address:
     """Start the lab and return what its address file says once it is there."""
     await asyncio.to_thread(file.unlink, missing_ok=True)
     await supervisor.start(lab)
@@ -170,8 +189,7 @@ async def _addressed(supervisor: Supervisor, lab: Program, file: Path) -> dict[s
                 end = "\n".join(lab.log.read_text(errors="replace").splitlines()[-5:])
                 raise StackFailed(f"the lab ended before it was ready; {lab.log} ends:\n{end}")
             await asyncio.sleep(POLL_SECONDS)
-    found: dict[str, list[str]] = orjson.loads(await asyncio.to_thread(file.read_bytes))
-    return found
+    return await asyncio.to_thread(Address.of_file, file)
 
 
 def _credentials(state: Path, user: str, *, own: bool) -> dict[str, str]:
@@ -190,9 +208,11 @@ def _lab(settings: StackSettings, state: Path, intake_port: int, *, own: bool) -
             **_credentials(state, "judge", own=own),
             "AOI_LAB__SEED": str(settings.seed),
             "AOI_LAB__INCIDENTS": str(settings.incidents),
+            "AOI_LAB__ROUNDS": str(settings.rounds),
             "AOI_LAB__INTAKE_URL": f"http://{LOOPBACK}:{intake_port}",
             "AOI_LAB__TOKENS_DIR": str(state / "lab"),
             "AOI_LAB__ADDRESS_FILE": str(state / "lab" / "address.json"),
+            "AOI_LAB__CATALOGUE_FILE": str(state / "lab" / "catalogue.json"),
             "AOI_LAB__JUDGE_KEY": str(state / "keys" / "lab.key"),
             **settings.lab_variables,
         },
@@ -203,17 +223,17 @@ def _zone(
     settings: StackSettings,
     state: Path,
     zone: Zone,
-    address: Mapping[str, object],
+    address: Address,
     intake_port: int,
 ) -> Program:
     variables = {
         "AOI_STATE_DIR": str(state),
-        "AOI_GATE__MANAGED_NAMESPACES": orjson.dumps(address["namespaces"]).decode(),
+        "AOI_GATE__MANAGED_NAMESPACES": orjson.dumps(address.namespaces).decode(),
         **settings.zone_variables,
     }
     right = {Zone.PROBE: "read", Zone.PREVIEW: "preview", Zone.EXECUTOR: "write"}.get(zone)
     if right is not None:
-        variables["AOI_ENVIRONMENT__URL"] = str(address["url"])
+        variables["AOI_ENVIRONMENT__URL"] = address.url
         variables["AOI_ENVIRONMENT__TOKEN_FILE"] = str(state / "lab" / f"{right}.token")
     if zone is Zone.MIND:
         variables["AOI_INTAKE__PORT"] = str(intake_port)

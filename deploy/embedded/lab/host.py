@@ -1,7 +1,8 @@
 """Holds the labs of one run: opens them, watches their alerts, judges their submissions.
 
 Invariant: a lab is touched only through its handles; the host itself ticks, reads alerts and asks
-for verdicts, and never changes a cluster's state.
+for verdicts, and never changes a cluster's state. A held lab is not reached at all: it can't be
+read, raises no alert, and its time stands still until its round is released.
 """
 
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from agents.environments.simulated.incidents import generate
 from agents.environments.simulated.lab import Lab
 from deploy.embedded.lab.alerting import Alert, Alerting
 from deploy.embedded.lab.settings import LabSettings
+from learner.incidents import Drawn, siblings
 
 JUDGE = "lab"
 TASKS: tuple[Task, ...] = (
@@ -30,35 +32,59 @@ TASKS: tuple[Task, ...] = (
 """Mitigation is the product's work; the other three are a part of every run."""
 
 
+SIBLING_SEEDS = 1 << 50
+"""What is added to an incident's seed to draw its sibling: far from all other uses of seeds."""
+
+
 @dataclass(slots=True, kw_only=True)
 class LabHost:
-    """The labs by namespace. `judged` holds the incidents that already have a verdict."""
+    """The released labs by namespace, and the held ones.
+
+    drawn: every lab by reference. rounds: namespaces by round; siblings have the same place.
+    judged: the incidents that already have a verdict.
+    """
 
     key: SigningKey
     labs: dict[str, Lab] = field(default_factory=dict)
+    held: dict[str, Lab] = field(default_factory=dict)
+    drawn: dict[str, Drawn] = field(default_factory=dict)
+    rounds: list[tuple[str, ...]] = field(default_factory=list)
     alerting: dict[str, Alerting] = field(default_factory=dict)
     judged: set[str] = field(default_factory=set)
 
-    def open(self, settings: LabSettings, number: int) -> Lab:
-        """Open the incident of this number; equal settings and numbers give equal labs."""
-        scenario = generate(
-            settings.seed * 1000 + number,
-            split=settings.splits[number % len(settings.splits)],
-            application=settings.applications[number % len(settings.applications)],
-            family=settings.family,
-            task=settings.task or TASKS[number % len(TASKS)],
-        )
-        lab = Lab(scenario)
-        self.labs[lab.namespace] = lab
-        self.alerting[lab.namespace] = Alerting()
-        return lab
+    def open(self, settings: LabSettings) -> None:
+        """Open all rounds and release the first; equal settings give equal labs."""
+        numbers = range(settings.incidents)
+        first = tuple(self._opened(_drawn(settings, number)) for number in numbers)
+        self.rounds.append(first)
+        if settings.rounds > 1:
+            self.rounds.append(tuple(self._opened(sibling(self.drawn[name])) for name in first))
+        self.release(1)
+
+    def release(self, number: int) -> int:
+        """Let a round begin, once, and return how many labs it has; KeyError without it."""
+        if not 1 <= number <= len(self.rounds):
+            raise KeyError(number)
+        names = self.rounds[number - 1]
+        for namespace in names:
+            if (lab := self.held.pop(namespace, None)) is not None:
+                self.alerting[namespace] = Alerting()
+                self.labs[namespace] = lab
+        return len(names)
+
+    def catalogue(self) -> dict[str, dict[str, object]]:
+        """Return what each released lab is, in the fields of `Drawn`.
+
+        What is still held is left out: nothing may be learned from what it will be tested on.
+        """
+        return {name: self.drawn[name].model_dump(mode="json") for name in self.labs}
 
     def changed_alerts(self, namespace: str) -> list[Alert]:
         """Return the alerts of a lab that began or ended since the last call."""
         return self.alerting[namespace].changes(self.labs[namespace].alerts(), datetime.now(UTC))
 
     def tick(self, seconds: float) -> None:
-        """Let virtual time pass in every lab."""
+        """Let virtual time pass in every released lab; in the held ones it stands still."""
         for lab in self.labs.values():
             lab.tick(seconds)
 
@@ -78,3 +104,38 @@ class LabHost:
             reason=verdict.reason[:2000],
         )
         return sign_judgement(self.key, payload)
+
+    def _opened(self, drawn: Drawn) -> str:
+        """Build a lab and hold it; a namespace that is taken is drawn again by the next seed."""
+        lab = drawn.lab()
+        while lab.namespace in self.drawn:
+            drawn = drawn.model_copy(update={"seed": drawn.seed + SIBLING_SEEDS})
+            lab = drawn.lab()
+        # what the seed decided is written down, so that the reference tells all of it
+        self.drawn[lab.namespace] = drawn.model_copy(update={"healthy": lab.scenario.healthy})
+        self.held[lab.namespace] = lab
+        return lab.namespace
+
+
+def sibling(drawn: Drawn) -> Drawn:
+    """Return another incident of the same family, task, application and split."""
+    return siblings(drawn, 1, first=drawn.seed + SIBLING_SEEDS)[0]
+
+
+def _drawn(settings: LabSettings, number: int) -> Drawn:
+    """Return the incident of this number; its family is drawn by the seed unless it is set."""
+    seed = settings.seed * 1000 + number
+    split = settings.splits[number % len(settings.splits)]
+    application = settings.applications[number % len(settings.applications)]
+    task = settings.task or TASKS[number % len(TASKS)]
+    scenario = generate(
+        seed, split=split, application=application, family=settings.family, task=task
+    )
+    return Drawn(
+        seed=seed,
+        family=scenario.family,
+        task=task,
+        split=split,
+        application=application,
+        healthy=scenario.healthy,
+    )

@@ -1,14 +1,15 @@
 """Runs the lab process: HTTP for the three handles, alerts to the intake, judgements to Kafka.
 
-Invariant: everything of it listens on loopback; tokens and its address are files that only their
-owner can read. It is an outsider to the pipeline: its Kafka user may read `plans` and write
-`feedback`, nothing else.
+Invariant: everything of it listens on loopback; tokens, its address and the catalogue are files
+that only their owner can read, and nothing of the catalogue is served. It is an outsider to the
+pipeline: its Kafka user may read `plans` and write `feedback`, nothing else.
 """
 
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
 
 import aiohttp
 import orjson
@@ -24,6 +25,8 @@ from agents.contracts.plan import PlanKind, PlanProposed
 from agents.environments.remote.server import application
 from agents.environments.remote.wire import Right
 from deploy.embedded.credentials import write_private
+from deploy.embedded.lab import rounds
+from deploy.embedded.lab.address import Address
 from deploy.embedded.lab.alerting import post, webhook
 from deploy.embedded.lab.host import LabHost
 from deploy.embedded.lab.settings import LabSettings
@@ -41,24 +44,54 @@ log = structlog.get_logger(__name__)
 async def serve(settings: LabSettings, kafka: KafkaSettings) -> None:
     """Serve until cancelled. Labs are open before the address file appears."""
     host = LabHost(key=SigningKey.load(settings.judge_key))
-    for number in range(settings.incidents):
-        host.open(settings, number)
-    tokens = {right: secrets.token_urlsafe(24) for right in Right}
-    for right, token in tokens.items():
-        write_private(settings.tokens_dir / f"{right}.token", token.encode())
-    runner = web.AppRunner(application(host.labs, tokens), access_log=None)
+    host.open(settings)
+    _catalogued(host, settings.catalogue_file)
+    tokens = {right: _token(settings.tokens_dir, right) for right in Right}
+
+    def release(number: int) -> int:
+        count = host.release(number)
+        _catalogued(host, settings.catalogue_file)
+        log.info("round_released", round=number, labs=count)
+        return count
+
+    door = rounds.door(release, _token(settings.tokens_dir, rounds.TOKEN))
+    async with (
+        _serving(application(host.labs, tokens), settings.port) as url,
+        _serving(door, 0) as rounds_url,
+        Tail(kafka, (PLANS,)) as tail,
+    ):
+        address = Address(
+            url=url,
+            rounds_url=rounds_url,
+            namespaces=tuple(name for names in host.rounds for name in names),
+            rounds=tuple(host.rounds),
+        )
+        write_private(settings.address_file, address.model_dump_json().encode())
+        log.info("lab_serves", url=url, labs=len(host.labs), held=len(host.held))
+        await _together(_judging(host, tail, kafka), _alerting(host, settings))
+
+
+@contextlib.asynccontextmanager
+async def _serving(app: web.Application, port: int) -> AsyncIterator[str]:
+    """Serve an application on loopback; yields its address."""
+    runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, HOST, settings.port)
-    await site.start()
-    port = runner.addresses[0][1]
-    async with Tail(kafka, (PLANS,)) as tail:
-        address = {"url": f"http://{HOST}:{port}", "namespaces": list(host.labs)}
-        write_private(settings.address_file, orjson.dumps(address))
-        log.info("lab_serves", port=port, labs=len(host.labs))
-        try:
-            await _together(_judging(host, tail, kafka), _alerting(host, settings))
-        finally:
-            await runner.cleanup()
+    try:
+        await web.TCPSite(runner, HOST, port).start()
+        yield f"http://{HOST}:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+def _token(folder: Path, name: str) -> str:
+    """Draw a token into a file of its own."""
+    token = secrets.token_urlsafe(24)
+    write_private(folder / f"{name}.token", token.encode())
+    return token
+
+
+def _catalogued(host: LabHost, file: Path) -> None:
+    write_private(file, orjson.dumps(host.catalogue()))
 
 
 async def _together(*work: Awaitable[None]) -> None:

@@ -11,6 +11,8 @@ from agents.contracts.incident import Task
 class LabSettings(BaseSettings):
     """What the lab serves and where it sends its alerts.
 
+    rounds: with 2, each incident has a sibling that is held until its round is released.
+    catalogue_file: what the released labs are, for the learner's proving ground and no one else.
     spacing_seconds: wall time between two incidents' alerts (a storm by default).
     tick_seconds: virtual seconds that pass in every lab per wall second, beside what commands cost.
     """
@@ -19,6 +21,7 @@ class LabSettings(BaseSettings):
 
     seed: int = Field(default=1, ge=0)
     incidents: int = Field(default=8, ge=1, le=1000)
+    rounds: int = Field(default=1, ge=1, le=2)
     splits: tuple[str, ...] = Field(
         default=("A", "B"), min_length=1, description="in turn; B adds families never shown"
     )
@@ -31,6 +34,7 @@ class LabSettings(BaseSettings):
     intake_url: str = "http://127.0.0.1:8099"
     tokens_dir: Path = Field(default=Path(".aoi/lab"), description="a token file a right")
     address_file: Path = Path(".aoi/lab/address.json")
+    catalogue_file: Path = Path(".aoi/lab/catalogue.json")
     judge_key: Path = Path(".aoi/keys/lab.key")
     spacing_seconds: float = Field(default=0.3, ge=0)
     tick_seconds: float = Field(default=0.0, ge=0)
