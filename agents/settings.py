@@ -41,6 +41,11 @@ class Places(BaseSettings):
         return self.state_dir / "keys"
 
     @property
+    def models(self) -> Path:
+        """The index of the models that were ever promoted: id to location and digest."""
+        return self.state_dir / "models.json"
+
+    @property
     def keyring(self) -> Path:
         """The public keys that are trusted, and for what."""
         return self.state_dir / "keyring.json"
@@ -102,7 +107,10 @@ class CloserSettings(BaseSettings):
 
 
 class ModelSettings(BaseSettings):
-    """Which model answers: an endpoint when `base_url` is set, else the local one."""
+    """Which model answers: an endpoint when `base_url` is set, else local ones.
+
+    With an endpoint every id is passed to the endpoint's one model, and promotions are not loaded.
+    """
 
     model_config = _prefix("MODEL")
 
@@ -114,6 +122,10 @@ class ModelSettings(BaseSettings):
     max_batch: int = Field(default=32, ge=1)
     threads: int | None = Field(default=None, ge=1)
     temperature: float = Field(default=0.0, ge=0)
+    loaded: int = Field(default=3, ge=2, description="local models in memory at once, at most")
+    wait_seconds: float = Field(
+        default=10.0, ge=0, description="for the promotion of an id that is asked for"
+    )
 
 
 class EnvironmentSettings(BaseSettings):

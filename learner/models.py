@@ -1,13 +1,14 @@
 """Checkpoints by reference: an id, a folder and the digest of its weights.
 
-Invariant: the digest is over the bytes of the weights, so that what serves can be told from what
-was judged.
+Invariant: the digest is the one that serving verifies (`agents/models/digest.py`), so that what
+serves can be told from what was judged.
 """
 
-import hashlib
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from agents.models.digest import digest_of, id_of
 
 
 class ModelRef(BaseModel):
@@ -30,16 +31,5 @@ def reference_of(folder: Path) -> ModelRef:
 
     Its id is `<folder>@<first 12 digits of the digest>`, as the local model tells it of itself.
     """
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise FileNotFoundError(f"expected *.safetensors in {folder}, found none")
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.read_bytes())
-    found = digest.hexdigest()
-    resolved = folder.resolve()
-    return ModelRef(
-        model_id=f"{resolved.name}@{found[:12]}",
-        location=str(resolved),
-        digest=f"sha256:{found}",
-    )
+    digest = digest_of(folder)
+    return ModelRef(model_id=id_of(folder, digest), location=str(folder.resolve()), digest=digest)

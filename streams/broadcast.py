@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
+from pydantic import ValidationError
 
 from agents.approval.keyring import Keyring
 from agents.approval.verify import OrderRejected, check_control
 from agents.contracts.envelope import Event
 from agents.contracts.feedback import ControlIssued, ControlKind
 from agents.contracts.guidance import GuidancePublished
+from agents.contracts.ids import ModelId
 from agents.contracts.model import ModelPromoted, ModelRole, ModelRolledBack
 from agents.incident import Current
+from agents.models.index import Place
 from agents.worker import Poison
 from streams.codec import Received, decode
 from streams.follow import Follower
@@ -83,6 +86,32 @@ def observer_view(current: Current) -> tuple[OnEvent, OnRemoved]:
         current.guidance.pop(key, None)
 
     return on_event, on_removed
+
+
+def models_view(offer: Callable[[ModelId, Place], None]) -> OnEvent:
+    """Return what tells serving where the weights of promoted models lie, whatever their role."""
+
+    def on_event(event: Event) -> None:
+        match event.fact:
+            case ModelPromoted() | ModelRolledBack() as model:
+                try:
+                    place = Place(location=model.location, digest=model.digest)
+                except ValidationError as error:
+                    log.warning("promotion skipped", event_id=event.id, reason=str(error))
+                else:
+                    offer(model.model_id, place)
+
+    return on_event
+
+
+def not_loadable(model_id: ModelId, place: Place) -> None:
+    """Say that an endpoint serves whatever it serves, not the weights that were promoted."""
+    log.warning(
+        "promotion not loaded: AOI_MODEL__BASE_URL is set, so its endpoint answers for every id; "
+        "serve the checkpoint there, or set AOI_MODEL__PATH instead",
+        model_id=model_id,
+        location=place.location,
+    )
 
 
 @dataclass(slots=True)

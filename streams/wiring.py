@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from pydantic import Field
@@ -15,7 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agents.contracts.ids import ModelId
 from agents.environments.remote.client import Connection
-from agents.models.protocol import Model
+from agents.models.protocol import Model, ModelUnavailable
 from agents.roles import Role
 from agents.settings import (
     CloserSettings,
@@ -30,8 +31,15 @@ from agents.worker import Fatal
 from streams import permission, topics
 from streams.app import Companion, RoleApp, build_app
 from streams.host import Participant, now
+from streams.metrics import LOADED
 from streams.settings import KafkaSettings
 from streams.store import Store
+
+if TYPE_CHECKING:
+    from agents.models.shelf import Shelf
+
+DEFAULT_MODEL = "default"
+"""What the start-up model is called until a promotion names another."""
 
 LEFT_OPEN = {"topic_prefix", "replication_factor"}
 """What may be said in the environment beside a credential file."""
@@ -105,15 +113,23 @@ def _observer(kafka: KafkaSettings, _: Places) -> Wired:
     return Wired(ObserverReducer(settings=ObserverSettings(), current=current), (view,))
 
 
-def _inference(_: KafkaSettings, places: Places) -> Wired:
-    from agents.models.step import InferenceWorker  # noqa: PLC0415 - a process loads its role alone
+def _inference(kafka: KafkaSettings, places: Places) -> Wired:
+    """Serve one endpoint for every id, or the local models that the start and `models` name."""
+    from agents.models.step import InferenceWorker, always  # noqa: PLC0415 - a process loads its role alone
+    from streams.broadcast import Broadcast, models_view, not_loadable  # noqa: PLC0415 - a process loads its role alone
 
     settings = ModelSettings()
-    model = _model(settings)
-    worker = InferenceWorker(
-        choose=lambda _: model, save=Store(places.samples).put, temperature=settings.temperature
-    )
-    return Wired(worker)
+    save = Store(places.samples).put
+    if settings.base_url is not None:
+        worker = InferenceWorker(
+            choose=always(_endpoint(settings)), save=save, temperature=settings.temperature
+        )
+        view = Broadcast(kafka, (topics.MODELS,), models_view(not_loadable))
+        return Wired(worker, (view,))
+    shelf = _shelf(settings, places)
+    LOADED.labels(role=str(Role.INFERENCE)).set_function(lambda: float(shelf.loaded))
+    worker = InferenceWorker(choose=shelf.lend, save=save, temperature=settings.temperature)
+    return Wired(worker, (Broadcast(kafka, (topics.MODELS,), models_view(shelf.offer)), shelf))
 
 
 def _probe(_: KafkaSettings, places: Places) -> Wired:
@@ -218,28 +234,46 @@ class ObserverModel(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="AOI_OBSERVER_", extra="ignore", frozen=True)
 
-    model_id: str = Field(default="default", alias="AOI_OBSERVER_MODEL")
+    model_id: str = Field(default=DEFAULT_MODEL, alias="AOI_OBSERVER_MODEL")
 
 
-def _model(settings: ModelSettings) -> Model:
-    """Return the endpoint's model, or the one that runs in this process."""
-    if settings.base_url is not None:
-        from agents.models.openai import EndpointModel  # noqa: PLC0415 - a process loads its role alone
+def _endpoint(settings: ModelSettings) -> Model:
+    from agents.models.openai import EndpointModel  # noqa: PLC0415 - a process loads its role alone
 
-        if settings.name is None:
-            raise Fatal("expected AOI_MODEL__NAME beside AOI_MODEL__BASE_URL")
-        key = None if settings.api_key is None else settings.api_key.get_secret_value()
-        return EndpointModel(
-            settings.base_url,
-            settings.name,
-            api_key=key,
-            timeout_seconds=settings.timeout_seconds,
-        )
+    if settings.base_url is None or settings.name is None:
+        raise Fatal("expected AOI_MODEL__NAME beside AOI_MODEL__BASE_URL")
+    key = None if settings.api_key is None else settings.api_key.get_secret_value()
+    return EndpointModel(
+        settings.base_url, settings.name, api_key=key, timeout_seconds=settings.timeout_seconds
+    )
+
+
+def _shelf(settings: ModelSettings, places: Places) -> "Shelf":
+    """Return the local models, the one of AOI_MODEL__PATH loaded."""
+    from agents.models.digest import digest_of  # noqa: PLC0415 - a process loads its role alone
+    from agents.models.index import ModelIndex  # noqa: PLC0415 - a process loads its role alone
     from agents.models.local import LocalModel  # noqa: PLC0415 - a process loads its role alone
+    from agents.models.shelf import Shelf  # noqa: PLC0415 - a process loads its role alone
 
     if settings.path is None:
         raise Fatal("expected AOI_MODEL__PATH or AOI_MODEL__BASE_URL, got neither")
-    return LocalModel(settings.path, max_batch=settings.max_batch, threads=settings.threads)
+
+    def load(folder: Path) -> LocalModel:
+        return LocalModel(folder, max_batch=settings.max_batch, threads=settings.threads)
+
+    try:
+        first, digest = load(settings.path), digest_of(settings.path)
+    except (ModelUnavailable, FileNotFoundError) as error:
+        raise Fatal(str(error)) from error
+    return Shelf(
+        first,
+        digest=digest,
+        names=(DEFAULT_MODEL, ObserverModel().model_id),
+        load=load,
+        index=ModelIndex(places.models),
+        most=settings.loaded,
+        wait_seconds=settings.wait_seconds,
+    )
 
 
 def _existing(path: Path) -> Path:

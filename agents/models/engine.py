@@ -5,7 +5,6 @@ step runs all rows together, each row seeing its own keys only (the rest is mask
 that rows influence one another by rounding alone (about 1e-6 in a log-prob at float32).
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +17,7 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.utils import logging
 
 from agents.models.batching import Generation
+from agents.models.digest import digest_of, id_of
 
 ATTENTION = "aoi_slots"
 HEAD = "lm_head.weight"
@@ -115,10 +115,7 @@ def slot_attention(
 
 def identity(path: Path) -> str:
     """Return `<folder>@<first 12 digits of the SHA-256 of its weights>`."""
-    digest = hashlib.sha256()
-    for file in sorted(path.glob("*.safetensors")):
-        digest.update(file.read_bytes())
-    return f"{path.resolve().name}@{digest.hexdigest()[:12]}"
+    return id_of(path, digest_of(path))
 
 
 class TransformersEngine:

@@ -4,7 +4,8 @@ Invariant: token ids and log-probs are stored where the model was called; nothin
 tokenises again. A model that stays away becomes a reply with `error`, never a lost request.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
 import orjson
@@ -17,7 +18,18 @@ from agents.reducer import Output
 from agents.roles import Role
 
 Save = Callable[[bytes], Awaitable[SampleRef]]
-Choose = Callable[[ModelId], Model]
+Choose = Callable[[ModelId], AbstractAsyncContextManager[Model]]
+"""Gives the model of an id while a question is asked; may wait, and raises `ModelUnavailable`."""
+
+
+def always(model: Model) -> Choose:
+    """Return the choice of one model whatever id is asked for."""
+
+    @asynccontextmanager
+    async def choose(_: ModelId) -> AsyncIterator[Model]:
+        yield model
+
+    return choose
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,7 +43,6 @@ class InferenceWorker:
 
     async def reply(self, asked: ModelRequested) -> ModelReplied:
         """Return the model's reply, or what kept it from replying."""
-        model = self.choose(asked.model_id)
         question = Question(
             messages=asked.messages,
             max_tokens=asked.max_tokens,
@@ -46,7 +57,8 @@ class InferenceWorker:
             "attempt": asked.attempt,
         }
         try:
-            answer = await model.answer(question)
+            async with self.choose(asked.model_id) as model:
+                answer = await model.answer(question)
         except ModelUnavailable as error:
             gone = {"model_id": asked.model_id, "error": str(error)}
             return ModelReplied.model_validate({**same, **gone})
