@@ -40,9 +40,12 @@ async def history(
     topics: Iterable[Topic],
     *,
     keys: Mapping[str, str] | None = None,
+    settled: bool = False,
 ) -> AsyncIterator[Received]:
     """Yield every record, in order within a partition.
 
+    settled: wait for what is written and not yet decided. The broker answers a commit before its
+    marks are in the partitions, so without this a writer's own last transaction may be missed.
     `keys` maps a topic's name to the one key of interest, so that only its partition is read; for
     topics that outsiders write it is ignored, since their partitioner may be another.
     Raises `HistoryUnavailable`.
@@ -66,7 +69,8 @@ async def history(
     try:
         await consumer.start()
         consumer.assign(partitions)
-        async for received in _to_the_end(consumer, partitions, names):
+        ends = await _ends(settings, partitions) if settled else None
+        async for received in _to_the_end(consumer, partitions, names, ends):
             yield received
     except TopicAuthorizationFailedError as error:
         raise HistoryUnavailable(
@@ -100,8 +104,10 @@ async def _to_the_end(
     consumer: AIOKafkaConsumer,
     partitions: list[TopicPartition],
     names: Mapping[str, Topic],
+    ends: Mapping[TopicPartition, int] | None,
 ) -> AsyncIterator[Received]:
-    ends = await consumer.end_offsets(partitions)
+    if ends is None:
+        ends = await consumer.end_offsets(partitions)
     waiting, stalled = set(partitions), 0
     while waiting:
         batches = await consumer.getmany(*waiting, timeout_ms=POLL_MS)
@@ -115,6 +121,19 @@ async def _to_the_end(
             raise HistoryUnavailable(f"no answer for {sorted(place.topic for place in waiting)}")
         waiting -= passed
         consumer.pause(*passed)
+
+
+async def _ends(
+    settings: KafkaSettings, partitions: list[TopicPartition]
+) -> Mapping[TopicPartition, int]:
+    """Return the ends with what is undecided; a reader of committed records is told less."""
+    consumer = AIOKafkaConsumer(enable_auto_commit=False, **login.aiokafka(settings))
+    try:
+        await consumer.start()
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+        return ends
+    finally:
+        await consumer.stop()
 
 
 def _numbers(topic: Topic, key: str | None) -> Iterable[int]:

@@ -63,7 +63,7 @@ class KafkaLog:
             max_batch_size=65_536,
             **login.aiokafka(self._settings),
         )
-        async with _settled("start a transaction"):
+        async with settled("start a transaction"):
             await self._producer.start()
 
     async def restore(self) -> Mapping[bytes, bytes]:
@@ -74,7 +74,7 @@ class KafkaLog:
             max_partition_fetch_bytes=4 * MAX_REQUEST_BYTES,
             **login.aiokafka(self._settings),
         )
-        async with _settled("read the state"):
+        async with settled("read the state"):
             try:
                 await consumer.start()
                 return await self._read(consumer)
@@ -83,12 +83,12 @@ class KafkaLog:
 
     async def begin(self) -> None:
         """Open a transaction."""
-        async with _settled("begin"):
+        async with settled("begin"):
             await self._started().begin_transaction()
 
     async def send(self, records: Iterable[Outgoing]) -> None:
         """Write records and wait until the broker has all of them."""
-        async with _settled("write"):
+        async with settled("write"):
             sent = [
                 await self._started().send(
                     self._settings.topic(one.topic),
@@ -107,13 +107,13 @@ class KafkaLog:
             TopicPartition(self._settings.topic(source.topic), source.partition): offset
             for source, offset in offsets.items()
         }
-        async with _settled("write offsets"):
+        async with settled("write offsets"):
             group = self._settings.group(self._role)
             await self._started().send_offsets_to_transaction(places, group)
 
     async def commit(self) -> None:
         """Commit."""
-        async with _settled("commit"):
+        async with settled("commit"):
             await self._started().commit_transaction()
 
     async def close(self) -> None:
@@ -154,7 +154,7 @@ async def stopped(producer: AIOKafkaProducer) -> None:
 
 
 @asynccontextmanager
-async def _settled(doing: str) -> AsyncIterator[None]:
+async def settled(doing: str) -> AsyncIterator[None]:
     """Turn what Kafka raises into LogBroken, LogFenced or Fatal, and bound the wait."""
     try:
         async with asyncio.timeout(CALL_TIMEOUT_S):

@@ -1,8 +1,9 @@
 """Who may do what on the broker, derived from the registry: the table of topics *is* the ACL.
 
 Invariant: a user has WRITE and READ on exactly the topics that name it as writer and reader, READ
-on groups of its own name, and, if it is a reducer, WRITE on transactional ids of its own name. READ
-and WRITE imply DESCRIBE, and an idempotent producer needs no more than WRITE.
+on groups of its own name, and, if it writes transactions (a reducer, the learner), WRITE on
+transactional ids of its own name. READ and WRITE imply DESCRIBE, and an idempotent producer needs
+no more than WRITE.
 """
 
 from collections.abc import Iterable
@@ -11,7 +12,7 @@ from enum import StrEnum
 
 from streams.settings import KafkaSettings
 from streams.topic import Topic
-from streams.topics import REDUCERS, TOPICS
+from streams.topics import TOPICS, TRANSACTIONAL
 
 
 class Resource(StrEnum):
@@ -60,13 +61,13 @@ def wanted(settings: KafkaSettings, topics: Iterable[Topic] = TOPICS) -> frozens
         for user in map(str, topic.readers):
             rights.add(_on_topic(user, name, Operation.READ))
             rights |= _on_group(user, settings.group(user))
-    for role in REDUCERS:
+    for user in map(str, TRANSACTIONAL):
         rights.add(
             Right(
-                user=str(role),
+                user=user,
                 resource=Resource.TRANSACTIONAL_ID,
                 pattern=Pattern.PREFIXED,
-                name=f"{settings.group(role)}-",
+                name=f"{settings.group(user)}-",
                 operation=Operation.WRITE,
             )
         )

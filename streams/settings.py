@@ -89,5 +89,5 @@ class KafkaSettings(BaseSettings):
         return f"{self.topic_prefix}{user}"
 
     def transactional_id(self, user: str, partition: int) -> str:
-        """Return the transactional id of a reducer's partition."""
+        """Return the transactional id of a reducer's partition, or of the learner's outbox (0)."""
         return f"{self.group(user)}-{partition}"

@@ -22,7 +22,7 @@ from agents.contracts import (
 )
 from agents.contracts.model_base import Fact
 from agents.roles import Role
-from streams.topic import ALL_USERS, DAY_MS, FOR_EVER, ROLES, Key, Outsider, Topic, Visibility
+from streams.topic import ALL_USERS, DAY_MS, FOR_EVER, ROLES, Key, Outsider, Topic, User, Visibility
 
 _public_in = partial(Topic, visibility=Visibility.PUBLIC_IN)
 _public_out = partial(Topic, visibility=Visibility.PUBLIC_OUT)
@@ -260,6 +260,8 @@ LEDGER = _internal(
 )
 
 REDUCERS: tuple[Role, ...] = (Role.CORRELATOR, Role.OBSERVER, Role.GATE, Role.CLOSER)
+TRANSACTIONAL: tuple[User, ...] = (*REDUCERS, Outsider.LEARNER)
+"""Who writes transactions: the reducers, and the learner its outbox (`streams/outbox.py`)."""
 
 
 def state_topic(role: Role) -> Topic:

@@ -88,15 +88,15 @@ def test_only_the_executor_writes_the_ledger() -> None:
     assert writers == {"executor"}
 
 
-def test_only_reducers_have_transactions() -> None:
+def test_only_reducers_and_the_learner_have_transactions() -> None:
     users = {one.user for one in WANTED.rights if one.resource == Resource.TRANSACTIONAL_ID}
-    assert users == {str(role) for role in REDUCERS}
+    assert users == {*map(str, REDUCERS), "learner"}
 
 
 def test_no_group_or_transaction_of_one_user_is_open_to_another() -> None:
     names = {
         *(SETTINGS.group(str(user)) for user in ALL_USERS),
-        *(SETTINGS.transactional_id(str(role), 7) for role in REDUCERS),
+        *(SETTINGS.transactional_id(str(user), 7) for user in (*REDUCERS, "learner")),
     }
     for name in names:
         owners = {
