@@ -1,0 +1,1 @@
+"""Learner workers: one update on any number of ranks, exact, loud, and resumable."""
