@@ -1,0 +1,1 @@
+"""Whether a candidate is better than what serves: fresh incidents, in pairs, tested in sequence."""
