@@ -89,3 +89,43 @@ def end(record: ProcessRecord, *, grace_s: float) -> bool:
             os.killpg(record.pid, signal.SIGKILL)
         process.wait(timeout=grace_s)
     return True
+
+
+def session(record: ProcessRecord, home: Path) -> list[psutil.Process]:
+    """Return the live processes of the session that a process led, also after its own end.
+
+    They count as ours if the leader is alive, or if one of them works in `home`: the kernel does
+    not hand a session's number out again while a process of it lives, but it does later.
+    """
+    found = [process for process in psutil.process_iter() if _belongs(process, record)]
+    ours = find(record) is not None or any(_cwd(process) == home for process in found)
+    return found if ours else []
+
+
+def end_session(record: ProcessRecord, home: Path, *, grace_s: float) -> bool:
+    """End a process and whatever is left of its session; false if all of it had ended."""
+    ended = find(record) is not None and end(record, grace_s=grace_s)
+    left = session(record, home)
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=grace_s)
+    return ended or bool(left)
+
+
+def _belongs(process: psutil.Process, record: ProcessRecord) -> bool:
+    try:
+        return (
+            os.getsid(process.pid) == record.pid
+            and process.status() != psutil.STATUS_ZOMBIE
+            and process.create_time() > record.created - START_TOLERANCE_S
+        )
+    except (OSError, psutil.Error):
+        return False
+
+
+def _cwd(process: psutil.Process) -> Path | None:
+    try:
+        return Path(process.cwd())
+    except psutil.Error:
+        return None

@@ -37,3 +37,15 @@ class EmbeddedSettings(BaseSettings):
         default=None,
         description="Address of a Maven repository to fetch the broker from; none: the public one.",
     )
+
+
+class RaySettings(BaseSettings):
+    """Which Ray the learner uses: `AOI_LEARN__RAY_ADDRESS`."""
+
+    model_config = SettingsConfigDict(env_prefix="AOI_LEARN__", frozen=True, extra="ignore")
+
+    ray_address: str | None = Field(
+        default=None,
+        pattern=r"^\S+:\d+$",
+        description="HOST:PORT of a Ray that somebody else keeps; none: the embedded one.",
+    )

@@ -59,3 +59,19 @@ def test_a_reused_pid_is_never_signalled(tmp_path: Path, other: dict[str, object
         assert process.find(record) is not None
     finally:
         process.end(record, grace_s=5)
+
+
+def test_what_a_killed_leader_left_is_found_by_its_folder_and_ended(tmp_path: Path) -> None:
+    child = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {SLEEPER!r}])"
+    code = f"import os; os.chdir({str(tmp_path)!r}); {child}; {SLEEPER}"
+    record = start(tmp_path, code)
+    while len(process.session(record, tmp_path)) < 2:
+        assert process.find(record)
+    members = process.session(record, tmp_path)
+    os.kill(record.pid, signal.SIGKILL)
+    psutil.Process(record.pid).wait(5)
+    assert process.session(record, tmp_path / "another") == []
+    assert not process.end_session(record, tmp_path / "another", grace_s=5)
+    assert process.end_session(record, tmp_path, grace_s=5)
+    assert [one for one in members if one.is_running()] == []
+    assert not process.end_session(record, tmp_path, grace_s=5)
