@@ -1,4 +1,4 @@
-"""Train the embedded model, and measure one."""
+"""Let the model learn from failures on Ray; train the embedded model, and measure one."""
 
 import shlex
 import sys
@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from deploy.cli import _learn_cluster
+from deploy.cli._login import AsJson
 
 if TYPE_CHECKING:
     from learner.pretrain import train
@@ -21,6 +24,25 @@ Out = typer.Option(
     "was cut short there goes on from its saved state, and files of the same names are replaced.",
 )
 Device = typer.Option("cpu", "--device", help="cpu or cuda.")
+
+
+@app.command()
+def start(
+    address: str | None = typer.Option(
+        None,
+        "--address",
+        metavar="HOST:PORT",
+        help="Join this Ray, which somebody else keeps; also AOI_LEARN__RAY_ADDRESS.",
+    ),
+) -> None:
+    """Start the learner in the background, and a Ray on this machine below it; or find them."""
+    _learn_cluster.start(address)
+
+
+@app.command()
+def stop() -> None:
+    """End the learner, once its checkpoint is whole, and the Ray that `start` started."""
+    _learn_cluster.stop()
 
 
 @app.command()
@@ -83,6 +105,14 @@ def evaluate(
     report = recipe.measure(model, count=incidents, at_once=32, device=device, split=split)
     for line in report.lines():
         typer.echo(line)
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """Show what the learner has seen, proved, trained and judged, and what still waits for it."""
+    from deploy.cli import _learn_status  # noqa: PLC0415 - loads Kafka's clients
+
+    _learn_status.show(as_json=as_json)
 
 
 def _told(progress: "train.Progress") -> str:
