@@ -68,6 +68,8 @@ class LearnerWorker:
         self._clock = clock
         self._device = torch.device(config.device)
         if self._device.type == "cuda":
+            # a device without a number is the one that this process sees first
+            self._device = torch.device("cuda", self._device.index or 0)
             torch.cuda.set_device(self._device)
         self._network = load_network(config.checkpoint, self._device)
         self._pad_id, self._end_ids = special_ids(self._network)
