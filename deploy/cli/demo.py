@@ -1,46 +1,32 @@
-"""Run the main job on this machine: a storm of alerts, diagnosed, approved, repaired and judged."""
+"""Run the main job on this machine: a storm of alerts, repaired and judged; then learn from it."""
 
 import asyncio
-import contextlib
+import importlib.util
 import os
 import signal
 import time
+from functools import partial
 from pathlib import Path
 
 import orjson
 import typer
 from rich.console import Console
-from rich.live import Live
 
-from deploy.embedded.demo import view
-from deploy.embedded.demo.board import Board
+from deploy.cli._login import fail
+from deploy.embedded.demo import learning, view
+from deploy.embedded.demo.board import ROUNDS, Board
+from deploy.embedded.demo.comparison import compared
+from deploy.embedded.demo.learning import Learned
+from deploy.embedded.demo.screen import Screen
+from deploy.embedded.demo.story import Story
 from deploy.embedded.errors import EmbeddedError
+from deploy.embedded.lab.rounds import RoundRefused
 from deploy.embedded.settings import EmbeddedSettings
-from deploy.embedded.stack import Stack, StackFailed, StackSettings, running
+from deploy.embedded.stack import StackFailed, StackSettings
 from streams import cluster
-from streams.tail import Tail
-from streams.topics import (
-    ACTIONS_APPROVED,
-    ACTIONS_EXECUTED,
-    ACTIONS_REFUSED,
-    ACTIONS_REQUESTED,
-    INCIDENTS,
-    PLANS,
-    TRAJECTORIES,
-)
 
 app = typer.Typer()
 
-FOLLOWED = (
-    INCIDENTS,
-    PLANS,
-    ACTIONS_REQUESTED,
-    ACTIONS_APPROVED,
-    ACTIONS_REFUSED,
-    ACTIONS_EXECUTED,
-    TRAJECTORIES,
-)
-REFRESH_SECONDS = 0.25
 INTERRUPTED = 130
 PLAIN_WIDTH = 150
 
@@ -48,12 +34,18 @@ PLAIN_WIDTH = 150
 @app.command()
 def demo(
     seed: int = typer.Option(1, min=0, help="Which incidents happen; other seeds, other outcomes."),
-    incidents: int = typer.Option(12, min=1, max=64, help="How many labs raise alerts."),
-    limit: float = typer.Option(150.0, min=10, help="Seconds to wait for the last incident."),
+    incidents: int = typer.Option(12, min=1, max=64, help="How many labs raise alerts in a round."),
+    limit: float = typer.Option(150.0, min=10, help="Seconds to wait for a round's last incident."),
+    learn: bool = typer.Option(
+        False, help="Learn from the failures, then meet a sibling of every incident."
+    ),
+    learn_limit: float = typer.Option(900.0, min=10, help="Seconds that the learner may take."),
     as_json: bool = typer.Option(False, "--json", help="End with one line of JSON."),
     plain: bool = typer.Option(False, "--plain", help="No live table (for logs)."),
 ) -> None:
-    """Start Kafka, the lab, the zones and an approver; follow a storm of alerts to its end."""
+    """Start Kafka, the lab, the zones and an approver; follow a storm, learn, follow another."""
+    if learn and importlib.util.find_spec("ray") is None:
+        fail("learning needs Ray: `pip install 'aoi[learner]'`, or run `aoi demo --no-learn`")
     console = Console(stderr=as_json)
     if not console.is_terminal:
         console = Console(stderr=as_json, width=PLAIN_WIDTH)
@@ -61,80 +53,49 @@ def demo(
         state_dir=EmbeddedSettings().state_dir,
         seed=seed,
         incidents=incidents,
+        rounds=ROUNDS if learn else 1,
         zone_variables={"AOI_CLOSER__JUDGEMENT_SECONDS": "30"},
     )
-    board = Board(namespaces=frozenset())
-    # SIGTERM ends the demo as Ctrl-C does: in order, with nothing left running
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    story = Story(
+        board=Board(),
+        screen=Screen(console, plain=plain),
+        limit=limit,
+        learn=partial(learning.turn, limit=learn_limit) if learn else None,
+    )
     started = time.monotonic()
-    try:
-        asyncio.run(_run(settings, board, console, limit=limit, plain=plain))
-    except KeyboardInterrupt:
-        console.print("stopped; nothing is left running")
-        raise typer.Exit(INTERRUPTED) from None
-    except (EmbeddedError, StackFailed, cluster.ClusterRefused) as error:
-        console.print(f"[red]{error}[/red]")
-        raise typer.Exit(1) from error
-    console.print(view.final(board))
-    _told(console, board, settings.state_dir)
-    counted = {"seed": seed, **board.counted(), "seconds": round(time.monotonic() - started, 1)}
+    learned = _told_to_the_end(story, settings)
+    board = story.board
+    console.print(compared(board) if learn else view.final(board, 1))
+    _last_words(console, board, settings.state_dir, learned)
+    counted = board.counted()
     if as_json:
-        typer.echo(orjson.dumps(counted).decode())
-    if counted["open"] or counted["incidents"] < incidents:
+        verdict = learning.NO_VERDICT if learned is None else learned.verdict
+        seconds = round(time.monotonic() - started, 1)
+        line = {"seed": seed, **counted, "verdict": verdict, "seconds": seconds}
+        typer.echo(orjson.dumps(line).decode())
+    whole = board.closed(1) + board.closed(ROUNDS) >= incidents * settings.rounds
+    if not whole or (learned is not None and learned.failed):
         raise typer.Exit(1)
 
 
-async def _run(
-    settings: StackSettings, board: Board, console: Console, *, limit: float, plain: bool
-) -> None:
-    """Follow the topics until every lab's incident has an outcome, or the time is over."""
-    status = console.status("starting")
-    status.start()
-
-    def tell(text: str) -> None:
-        status.update(text)
-        if plain or not console.is_terminal:
-            console.print(f"[dim]{text}[/dim]")
-
-    async with running(settings, tell) as stack:
-        board.namespaces = frozenset(stack.namespaces)
-        reading = asyncio.create_task(_follow(stack, board))
-        status.stop()
-        try:
-            with _live(console, plain=plain) as live:
-                await _watched(board, reading, live, limit=limit, wanted=settings.incidents)
-        finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+def _told_to_the_end(story: Story, settings: StackSettings) -> Learned | None:
+    """Run the story; what ends it early is told in a line and gives the exit code."""
+    console = story.screen.console
+    # SIGTERM ends the demo as Ctrl-C does: in order, with nothing left running
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    try:
+        return asyncio.run(story.run(settings))
+    except KeyboardInterrupt:
+        console.print("stopped; nothing is left running")
+        raise typer.Exit(INTERRUPTED) from None
+    except (EmbeddedError, StackFailed, RoundRefused, cluster.ClusterRefused) as error:
+        console.print(f"[red]{error}[/red]")
+        raise typer.Exit(1) from error
+    finally:
+        story.screen.settle()
 
 
-async def _follow(stack: Stack, board: Board) -> None:
-    async with Tail(stack.login("operator"), FOLLOWED) as tail:
-        async for _, event in tail:
-            board.see(event)
-
-
-async def _watched(
-    board: Board, reading: asyncio.Task[None], live: Live | None, *, limit: float, wanted: int
-) -> None:
-    started = time.monotonic()
-    while board.closed < wanted:
-        seconds = time.monotonic() - started
-        if seconds > limit or reading.done():
-            return
-        if live is not None:
-            note = f"{board.closed} of {wanted} incidents closed"
-            live.update(view.live(board, note=note, seconds=seconds))
-        await asyncio.sleep(REFRESH_SECONDS)
-
-
-def _live(console: Console, *, plain: bool) -> contextlib.AbstractContextManager[Live | None]:
-    if plain or not console.is_terminal:
-        return contextlib.nullcontext()
-    return Live(console=console, refresh_per_second=4, transient=True)
-
-
-def _told(console: Console, board: Board, state_dir: Path) -> None:
+def _last_words(console: Console, board: Board, state_dir: Path, learned: Learned | None) -> None:
     counted = board.counted()
     acts = "act" if counted["refused"] == 1 else "acts"
     console.print(
@@ -142,7 +103,11 @@ def _told(console: Console, board: Board, state_dir: Path) -> None:
         f"{counted['refused']} {acts} refused by the approver, {counted['failed']} trajectories on "
         "`trajectories.failed`."
     )
+    if learned is not None and learned.failed:
+        console.print(f"[red]the learner failed: {learned.failed}[/red]")
     first = next(iter(board.rows), None)
     if first is not None:
         console.print(f"look: .venv/bin/aoi broker start && .venv/bin/aoi incidents show {first}")
+    if learned is not None:
+        console.print("look: .venv/bin/aoi learn status")
     console.print(f"logs: {state_dir / 'log'}", style="dim")

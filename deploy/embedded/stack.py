@@ -192,8 +192,8 @@ async def _addressed(supervisor: Supervisor, lab: Program, file: Path) -> Addres
     return await asyncio.to_thread(Address.of_file, file)
 
 
-def _credentials(state: Path, user: str, *, own: bool) -> dict[str, str]:
-    """Return the variable that names a user's credential file on the embedded broker."""
+def credentials(state: Path, user: str, *, own: bool) -> dict[str, str]:
+    """Return the variable that names a user's file on the embedded broker; none on another."""
     file = state / "credentials" / f"{user}.json"
     return {"AOI_KAFKA__CREDENTIALS_FILE": str(file)} if own else {}
 
@@ -205,7 +205,7 @@ def _lab(settings: StackSettings, state: Path, intake_port: int, *, own: bool) -
         log=state / "log" / "lab.log",
         restart=False,
         environment={
-            **_credentials(state, "judge", own=own),
+            **credentials(state, "judge", own=own),
             "AOI_LAB__SEED": str(settings.seed),
             "AOI_LAB__INCIDENTS": str(settings.incidents),
             "AOI_LAB__ROUNDS": str(settings.rounds),
@@ -264,7 +264,7 @@ def _approver(state: Path, rules: Path, *, own: bool) -> Program:
         ),
         environment={
             "AOI_STATE_DIR": str(state),
-            **_credentials(state, "approver", own=own),
+            **credentials(state, "approver", own=own),
         },
         log=state / "log" / "approver.log",
     )

@@ -63,6 +63,17 @@ class Supervisor:
         """Return the process id of a program."""
         return self._processes[name].pid
 
+    async def ended(self, name: str) -> int:
+        """Wait for the end of a program that is not started again; returns its exit code."""
+        return await self._processes[name].wait()
+
+    async def end(self, name: str) -> None:
+        """End one program, as `stop` ends all."""
+        keeper = self._keepers.pop(name)
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+        await _ended(self._processes.pop(name))
+
     async def stop(self) -> None:
         """End every child: SIGTERM to its group, SIGKILL after the grace period."""
         for keeper in self._keepers.values():
@@ -84,6 +95,8 @@ class Supervisor:
                     reason=reason,
                     log=str(program.log),
                 )
+                return
+            if code == 0 and not program.restart:
                 return
             log.warning("program_ended", program=program.name, code=code, log=str(program.log))
             if not program.restart:

@@ -1,21 +1,26 @@
 """The demo on a terminal: a live table while it runs, the final one when it ends."""
 
+from collections.abc import Iterable
+
 from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from agents.contracts.trajectory import Outcome
 from deploy.embedded.demo.board import Act, Board, Row
+from deploy.embedded.demo.learning import Learned
+from deploy.embedded.demo.progress import Progress
 
 COLOURS = {Outcome.SUCCESS: "green", Outcome.FAILURE: "red", Outcome.UNKNOWN: "yellow"}
 
 
-def live(board: Board, *, note: str, seconds: float) -> RenderableType:
-    """Return the picture of a run under way."""
+def live(board: Board, number: int, *, note: str, seconds: float) -> RenderableType:
+    """Return the picture of a round under way."""
     table = Table(title=f"AOI · {seconds:5.1f} s · {board.facts} facts seen", expand=True)
     for name in ("incident", "task", "step", "stage", "last line"):
         table.add_column(name, no_wrap=True, overflow="ellipsis")
-    for row in board.rows.values():
+    for row in board.of(number):
         table.add_row(
             row.incident_id[:8],
             row.task,
@@ -26,8 +31,8 @@ def live(board: Board, *, note: str, seconds: float) -> RenderableType:
     return Group(table, Text(note, style="dim"))
 
 
-def final(board: Board) -> Table:
-    """Return the closing table: what was diagnosed, approved and done, and what came of it."""
+def final(board: Board, number: int) -> Table:
+    """Return a round's closing table: what was diagnosed, approved, done, and what came of it."""
     table = Table(title="What happened", expand=True, show_lines=True)
     for name, ratio in (
         ("incident", 2),
@@ -39,7 +44,7 @@ def final(board: Board) -> Table:
         ("why", 6),
     ):
         table.add_column(name, overflow="fold", ratio=ratio)
-    for row in board.rows.values():
+    for row in board.of(number):
         table.add_row(
             row.incident_id[:8],
             row.task,
@@ -50,6 +55,35 @@ def final(board: Board) -> Table:
             row.reason,
         )
     return table
+
+
+def learning(steps: Iterable[Progress], *, seconds: float) -> RenderableType:
+    """Return the picture of the learner's turn: a bar for each step that it told of."""
+    table = Table(title=f"AOI learns · {seconds:5.1f} s", expand=True)
+    table.add_column("step", no_wrap=True)
+    table.add_column("", ratio=1)
+    table.add_column("told", ratio=2, no_wrap=True, overflow="ellipsis")
+    for step in steps:
+        done = f"{step.done} of {step.of}" if step.of else ""
+        bar = ProgressBar(total=step.of or 1, completed=step.done)
+        table.add_row(step.step, bar, f"{done}  {step.told}".strip())
+    return table
+
+
+def learned(result: Learned) -> Text:
+    """Return in a sentence what came of the learner's turn."""
+    if result.failed:
+        return Text(
+            f"the learner failed: {result.failed}. Round two goes on with what there is.",
+            style="red",
+        )
+    parts = [f"the learner took {result.seconds:.0f} s"]
+    if (turn := result.told) is not None:
+        parts.append(f"{turn.failures} failures read, {turn.corrected} corrections proved")
+        parts.append(f"{len(turn.updates)} updates of the policy")
+        parts.append(f"verdict on the candidate: {result.verdict.replace('_', ' ')}")
+        parts.append(f"promoted: {turn.promoted or 'none'}")
+    return Text("; ".join(parts))
 
 
 def _told(act: Act) -> str:

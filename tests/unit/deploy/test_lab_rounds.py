@@ -1,4 +1,4 @@
-"""The lab in rounds: siblings wait untouched, the catalogue draws the same bytes, zones see none."""
+"""The lab in rounds: siblings wait untouched, the catalogue draws equal bytes, zones see none."""
 
 import stat
 from pathlib import Path
