@@ -37,7 +37,7 @@ from streams.wire import outgoing
 if TYPE_CHECKING:
     from conftest import Space
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(600)]
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
 
