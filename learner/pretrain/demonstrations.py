@@ -4,7 +4,6 @@ Invariant: prompts are those of serving (see episode.py), and a seed gives the s
 on every machine and in any order, given the same pool of guides.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -105,15 +104,3 @@ def _veto(rng: Random) -> Veto:
         return words if refuses else None
 
     return veto
-
-
-def demonstrations(
-    seeds: Iterator[int], pool: Pool, *, failed: Callable[[Demonstration], None] = lambda _: None
-) -> Iterator[Demonstration]:
-    """Yield the proved demonstrations of the seeds; the others are told to `failed`."""
-    for seed in seeds:
-        shown = demonstrate(seed, pool)
-        if shown.success:
-            yield shown
-        else:
-            failed(shown)

@@ -1,4 +1,4 @@
-"""Many processes that make demonstrations and write them as shards until they are told to stop.
+"""Many processes that make lessons and write them as shards until they are told to stop.
 
 Invariant: worker w of n uses the seeds base + w, base + w + n, ...; a seed is used by one worker
 only. Workers end when the stop file appears or their parent is gone.
@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -19,7 +19,7 @@ import numpy as np
 
 from agents.contracts.model import Message
 from agents.models.chat import ChatFormat
-from learner.pretrain.demonstrations import Demonstration, demonstrate, demonstrations
+from learner.pretrain.demonstrations import Demonstration, Lesson, demonstrate
 from learner.pretrain.guides import Pool
 from learner.pretrain.shards import Sample, write_shard
 
@@ -28,16 +28,42 @@ STOP = "stop"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What one seed gave. failed: None, or the name under which the failure is counted."""
+
+    lessons: tuple[Lesson, ...]
+    failed: str | None = None
+
+
+Make = Callable[[int], Made]
+"""From a seed to its lessons; an object that can be sent to a process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What one generating process does. limit: demonstrations to make at most, None for no end."""
+    """What one generating process does. limit: seeds to use at most, None for no end."""
 
     folder: Path
     tokenizer: Path
     worker: int
     workers: int
     base: int
-    pool: Pool
+    make: Make
     limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demonstrating:
+    """Makes demonstrations of split A with the guides of a pool; only proved ones are lessons."""
+
+    pool: Pool
+
+    def __call__(self, seed: int) -> Made:
+        """Return the lessons of the seed's demonstration."""
+        shown = demonstrate(seed, self.pool)
+        if not shown.success:
+            return Made(lessons=(), failed=f"failed {shown.scenario.family} {shown.scenario.task}")
+        return Made(lessons=shown.lessons)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +106,16 @@ def work(job: Job) -> None:
             yield seed
             seed += job.workers
 
-    def failed(shown: Demonstration) -> None:
-        count["failed"] += 1
-        count[f"failed {shown.scenario.family} {shown.scenario.task}"] += 1
-
-    for shown in demonstrations(seeds(), job.pool, failed=failed):
+    for seed in seeds():
+        made = job.make(seed)
+        if made.failed is not None:
+            count["failed"] += 1
+            count[made.failed] += 1
+            continue
         count["demonstrations"] += 1
-        kept += samples_of(chat, shown)
+        kept += [
+            sample_of(chat, lesson.prompt, lesson.reply) for lesson in made.lessons if lesson.teach
+        ]
         if len(kept) >= (FIRST_SHARD if number == 0 else SHARD):
             _write(job, number, kept, count)
             number, kept = number + 1, []
@@ -107,11 +136,11 @@ def _write(job: Job, number: int, samples: list[Sample], count: Counter[str]) ->
 class Generators:
     """The processes; use as a context, so that none outlives its training."""
 
-    def __init__(self, folder: Path, tokenizer: Path, *, base: int, pool: Pool) -> None:
+    def __init__(self, folder: Path, tokenizer: Path, *, base: int, make: Make) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / STOP).unlink(missing_ok=True)
         self._folder, self._tokenizer = folder, tokenizer
-        self._base, self._pool = base, pool
+        self._base, self._make = base, make
         self._processes: list[BaseProcess] = []
 
     def start(self, workers: int, *, limit: int | None = None) -> "Generators":
@@ -125,7 +154,7 @@ class Generators:
                 worker=worker,
                 workers=workers,
                 base=self._base,
-                pool=self._pool,
+                make=self._make,
                 limit=each,
             )
             process = context.Process(target=work, args=(job,), daemon=True)

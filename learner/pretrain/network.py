@@ -51,6 +51,12 @@ def make_network(config: NetworkConfig, *, seed: int, end_id: int, pad_id: int) 
     )
 
 
+def load_network(folder: Path) -> Qwen3ForCausalLM:
+    """Return the network of a checkpoint in float32, to go on training it."""
+    network: Qwen3ForCausalLM = Qwen3ForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    return network
+
+
 def export_network(network: Qwen3ForCausalLM, folder: Path, *, dtype: torch.dtype) -> None:
     """Write config and safetensors; the network itself keeps its precision."""
     folder.mkdir(parents=True, exist_ok=True)

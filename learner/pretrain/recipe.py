@@ -25,7 +25,7 @@ from learner.pretrain import card
 from learner.pretrain.config import PretrainConfig
 from learner.pretrain.demonstrations import Demonstration
 from learner.pretrain.evaluate import Report, evaluate
-from learner.pretrain.generation import Generators, produced, sampled, samples_of
+from learner.pretrain.generation import Demonstrating, Generators, produced, sampled, samples_of
 from learner.pretrain.guides import pool_of
 from learner.pretrain.network import export_network, make_network, parameters_of
 from learner.pretrain.shards import ShardStream, write_shard
@@ -58,7 +58,8 @@ def pretrain(config: PretrainConfig, *, command: str, say: Say, show: Show) -> R
     if config.early:
         hooks.at[config.early] = lambda half: _export(half, config, out / "early", say)
     base = TRAIN_SEEDS + config.seed * (1 << 24)
-    with Generators(work / "shards", work / "tokenizer", base=base, pool=pool) as generators:
+    making = Demonstrating(pool=pool)
+    with Generators(work / "shards", work / "tokenizer", base=base, make=making) as generators:
         generators.start(config.workers, limit=config.limit)
         left = config.minutes * 60 - (time.monotonic() - started) - config.reserve
         if left <= 0:

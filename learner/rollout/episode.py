@@ -8,7 +8,7 @@ answers at once and a thousand models' questions can wait side by side.
 """
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agents.compressor.rules import compress
@@ -45,12 +45,13 @@ Veto = Callable[[str], str | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """How an episode ended: the answer, if any, and what it took."""
+    """How an episode ended: the answer, if any, what it took, and the last thing that it saw."""
 
     submission: Submission
     steps: int
     malformed: int
     acts: int
+    last: LastStep | None = None
 
 
 def prompt(situation: Situation) -> tuple[Message, ...]:
@@ -128,7 +129,8 @@ def episode(
             memory = memory.saw(act(lab, reply.command, veto))
         else:
             memory = memory.saw(read(lab, reply.command))
-    return _finished(incident.task, None, MAX_STEPS, malformed, acts)
+    spent = _finished(incident.task, None, MAX_STEPS, malformed, acts)
+    return replace(spent, last=memory.last)
 
 
 def _finished(task: Task, reply: Reply | None, steps: int, malformed: int, acts: int) -> Finished:
