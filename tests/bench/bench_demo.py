@@ -40,7 +40,10 @@ def measured(seed: int) -> dict[str, object]:
     """Run the demo once."""
     command = [sys.executable, "-m", "deploy.cli.main", "demo", "--seed", str(seed), "--json"]
     demo = subprocess.Popen(
-        [*command, "--plain"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [*command, "--plain", "--no-learn"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     peak = 0
     while demo.poll() is None:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from deploy.cli import _learn_status as status
+from deploy.cli import learn
 from learner.checkpoint import Checkpoints
 from learner.manifest import (
     Decision,
@@ -162,6 +164,13 @@ def test_a_broker_that_does_not_answer_leaves_the_lag_unknown(
     monkeypatch.setattr(status, "LAG_SECONDS", 1.0)
     monkeypatch.setenv("AOI_KAFKA__BOOTSTRAP", "127.0.0.1:9")
     assert status.lag({}) is None
+
+
+def test_the_command_prints_one_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AOI_STATE_DIR", str(tmp_path))
+    done = CliRunner().invoke(learn.app, ["status", "--json"])
+    assert json.loads(done.output) == {"checkpoint": None, "lag": "unknown"}
+    assert "no checkpoint yet" in CliRunner().invoke(learn.app, ["status"]).output
 
 
 def test_neither_torch_nor_ray_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
