@@ -29,6 +29,7 @@ from agents.contracts.trajectory import (
     TrajectoryRecord,
     TrajectoryStep,
 )
+from agents.observer.guides import symptoms_of
 from agents.reducer import Output, ReducerState, Step
 from agents.roles import Role
 from agents.settings import CloserSettings
@@ -237,6 +238,7 @@ def _record(state: CloserState, now: datetime) -> dict[str, object]:
         "revision": 0,
         "task": state.incident.task,
         "title": state.incident.title,
+        "symptoms": symptoms_of(state.incident),
         "namespace": state.incident.namespace,
         "steps": tuple(_step(state, plan) for plan in sorted(state.plans.values(), key=_order)),
         "submission": last.submission if last else None,

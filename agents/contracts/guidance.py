@@ -19,4 +19,10 @@ class GuidancePublished(Fact):
     steps: tuple[str, ...] = Field(max_length=8)
     provenance: tuple[IncidentId, ...] = ()
     proved: bool
+    gain: float = Field(
+        default=0.0,
+        ge=-1.0,
+        le=1.0,
+        description="share of fresh sibling incidents that it wins, less what it loses",
+    )
     expires: datetime

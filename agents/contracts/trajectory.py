@@ -65,6 +65,9 @@ class TrajectoryRecord(Fact):
     revision: int = Field(ge=0)
     task: Task
     title: str
+    symptoms: tuple[str, ...] = Field(
+        default=(), description="words of the alerts' texts that name a symptom, and no instance"
+    )
     namespace: str | None
     steps: tuple[TrajectoryStep, ...]
     submission: Submission | None

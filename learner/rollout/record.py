@@ -20,6 +20,7 @@ from agents.contracts.trajectory import (
 )
 from agents.environments.simulated.oracle import Verdict
 from agents.memory import LastStep
+from agents.observer.guides import symptoms_of
 from agents.observer.prompt import Situation
 from agents.observer.reply import MalformedReply, Reply, ReplyAction, parse_reply
 from learner.rollout.episode import Finished
@@ -66,6 +67,7 @@ def record_of(
         revision=0,
         task=incident.task,
         title=incident.title,
+        symptoms=symptoms_of(incident),
         namespace=incident.namespace,
         steps=tuple(kept),
         submission=finished.submission,
