@@ -39,7 +39,7 @@ class GroupConfig(BaseModel):
     learners: int = Field(default=0, ge=0)
     cpus_per_learner: float = Field(default=1.0, ge=0)
     gpus_per_learner: float = Field(default=0.0, ge=0)
-    start_seconds: float = Field(default=120.0, gt=0)
+    start_seconds: float = Field(default=300.0, gt=0)
     update_seconds: float = Field(default=1800.0, gt=0)
     call_seconds: float = Field(default=120.0, gt=0, description="save, load, weights, log-probs")
     retries: int = Field(default=3, ge=0)

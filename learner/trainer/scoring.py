@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from transformers import Qwen3ForCausalLM
+from transformers.utils import logging
 
 from learner.grpo.batch import MicroBatch
 
@@ -20,6 +21,7 @@ def load_network(folder: Path, device: torch.device) -> Qwen3ForCausalLM:
 
     Raises ValueError if its head is not its embedding: exports hold one of them only.
     """
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves it unannotated
     network = Qwen3ForCausalLM.from_pretrained(folder, dtype=torch.float32)
     if not network.config.tie_word_embeddings:
         raise ValueError(f"expected a head tied to the embedding in {folder}")
