@@ -110,19 +110,20 @@ class Pairing:
         return Made(lessons=lessons, failed=None if lessons else "failed no pair")
 
 
-def _expert(scenario: Scenario) -> Expert:
+def expert_for(scenario: Scenario) -> Expert:
+    """Return the expert that an incident's runs start from: it decides by the seed alone."""
     rng = Random(scenario.seed * 2 + 3)  # noqa: S311 - variety, no secret
     return Expert(task=scenario.task, rng=rng, order=drawn_order(rng), detours=False)
 
 
 def by_expert(scenario: Scenario) -> Played:
     """Return the expert's own run, without detours."""
-    expert = _expert(scenario)
+    expert = expert_for(scenario)
     return play(scenario, lambda situation: reply_text(expert.advise(situation).reply), expert)
 
 
 def _by_clumsy(scenario: Scenario, flaw: Flaw, rng: Random) -> Played:
-    expert = _expert(scenario)
+    expert = expert_for(scenario)
     names = tuple(component.name for component in scenario.application.components)
     clumsy = Clumsy(expert=expert, flaw=flaw, names=names, rng=rng)
     return play(scenario, clumsy.reply, expert)
