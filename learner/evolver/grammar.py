@@ -102,6 +102,9 @@ def _is_patch(line: str) -> bool:
         value = json.loads(text)
     except ValueError:
         return False
+    # one spelling only: no blanks, no escapes, no key that a later one of its name hides
+    if json.dumps(value, separators=(",", ":")) != text:
+        return False
     if found["type"] == " --type=json":
         return isinstance(value, list) and bool(value) and all(map(_is_operation, value))
     return isinstance(value, dict) and bool(value) and _is_body(value)
