@@ -94,18 +94,28 @@ class ActorWorkers:
         """Call the ranks at once; the first error, death or the deadline ends them all."""
         if not self.actors:
             raise LearnerGroupFailed(f"{method}: expected running ranks, they have ended")
+        try:
+            return self._answers(method, arguments, within, asked=1 if first else len(self.actors))
+        except BaseException:  # an interrupt, too: nobody waits for these ranks any more
+            self.end()
+            raise
+
+    def _answers(
+        self, method: str, arguments: Sequence[object], within: float, *, asked: int
+    ) -> list[object]:
         deadline = self._clock() + within
         stored = [ray.put(argument) for argument in arguments]
-        asked = self.actors[:1] if first else self.actors
-        ranks = {getattr(actor, method).remote(*stored): rank for rank, actor in enumerate(asked)}
+        ranks = {
+            getattr(actor, method).remote(*stored): rank
+            for rank, actor in enumerate(self.actors[:asked])
+        }
         answers: dict[int, object] = {}
         while len(answers) < len(ranks):
-            open_ = [one for one, rank in ranks.items() if rank not in answers]
+            waiting = [one for one, rank in ranks.items() if rank not in answers]
             left = max(0.0, deadline - self._clock())
-            ready, _ = ray.wait(open_, num_returns=1, timeout=left)
+            ready, _ = ray.wait(waiting, num_returns=1, timeout=left)
             if not ready:
-                self.end()
-                late = ", ".join(str(ranks[one]) for one in open_)
+                late = ", ".join(str(ranks[one]) for one in waiting)
                 raise LearnerGroupFailed(
                     f"{method}: expected all {len(ranks)} ranks within {within:g} s, missing "
                     f"{late}; look for a rank that hangs, or too few free CPUs or GPUs in Ray"
@@ -114,7 +124,6 @@ class ActorWorkers:
                 try:
                     answers[ranks[one]] = ray.get(one)
                 except Exception as error:
-                    self.end()
                     raise _failed(method, ranks[one], error) from error
         return [answers[rank] for rank in sorted(answers)]
 

@@ -59,7 +59,7 @@ class LearnerGroup:
 
         Raises LearnerGroupFailed when they do not start in time.
         """
-        self._config = config
+        self._config = _absolute(config)
         self._group = group or GroupConfig()
         self._clock = clock
         self._workers: Workers | None = None
@@ -134,8 +134,9 @@ class LearnerGroup:
         """
         if folder.exists():
             raise FileExistsError(f"expected no {folder}; a checkpoint is never overwritten")
-        digest = self._first(str, "save", folder, dtype)
-        self._saved = folder
+        place = folder.resolve()
+        digest = self._first(str, "save", place, dtype)
+        self._saved = place
         return digest
 
     def load(self, folder: Path) -> str:
@@ -143,9 +144,10 @@ class LearnerGroup:
 
         Returns the digest of its weights. Raises LearnerGroupFailed if it cannot be read.
         """
-        digests = self._all(str, "load", folder, within=self._group.call_seconds)
+        place = folder.resolve()
+        digests = self._all(str, "load", place, within=self._group.call_seconds)
         self._equal("load", digests)
-        self._saved = folder
+        self._saved = place
         return digests[0]
 
     def weights(self) -> dict[str, Tensor]:
@@ -258,3 +260,11 @@ class LearnerGroup:
         self.failure = told
         self.shutdown()
         raise LearnerGroupFailed(told)
+
+
+def _absolute(config: LearnerConfig) -> LearnerConfig:
+    """Return the configuration with absolute folders: actors run where Ray was started."""
+    reference = config.reference.resolve() if config.reference else None
+    return config.model_copy(
+        update={"checkpoint": config.checkpoint.resolve(), "reference": reference}
+    )

@@ -6,6 +6,7 @@ change a number; prompts, most of the tokens, never reach the vocabulary-wide he
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -38,13 +39,6 @@ def special_ids(network: Qwen3ForCausalLM) -> tuple[int, frozenset[int]]:
     return (0 if pad is None else int(pad)), frozenset(int(one) for one in ends)
 
 
-def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """Return the context of a forward pass: bfloat16 where asked, float32 otherwise."""
-    if precision == "bfloat16":
-        return torch.autocast(device.type, dtype=torch.bfloat16)
-    return nullcontext()
-
-
 def completion_logprobs(
     network: Qwen3ForCausalLM, batch: MicroBatch, *, temperature: float = 1.0, entropy: bool = False
 ) -> tuple[Tensor, Tensor | None]:
@@ -70,3 +64,31 @@ def _grid(values: Tensor, batch: MicroBatch) -> Tensor:
     """Return values [told] at their cells in [rows, tokens]."""
     flat = torch.zeros(batch.mask.numel(), dtype=values.dtype, device=values.device)
     return flat.scatter(0, batch.cells, values).view_as(batch.mask)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scorer:
+    """Scores micro-batches on a device, at a temperature, in a precision (`LearnerConfig`)."""
+
+    device: torch.device
+    precision: str
+    temperature: float
+
+    def score(
+        self, network: Qwen3ForCausalLM, batch: MicroBatch, *, entropy: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return `completion_logprobs` of a batch that is on the device, with gradient."""
+        with self._autocast():
+            return completion_logprobs(
+                network, batch, temperature=self.temperature, entropy=entropy
+            )
+
+    @torch.no_grad()
+    def frozen(self, network: Qwen3ForCausalLM, batches: Sequence[MicroBatch]) -> list[Tensor]:
+        """Return the log-probs of each batch, wherever it is, without gradient."""
+        return [self.score(network, batch.to(self.device))[0] for batch in batches]
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        if self.precision == "bfloat16":
+            return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        return nullcontext()

@@ -9,24 +9,22 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
-from transformers import Qwen3ForCausalLM
 
-from learner.grpo.batch import MicroBatch, check, collate, denominators, plan
-from learner.grpo.loss import Denominators, policy_loss
+from learner.grpo.batch import check
+from learner.grpo.loss import policy_loss
 from learner.trainer.config import LearnerConfig
 from learner.trainer.errors import NonFiniteUpdate, WeightsDidNotMove
 from learner.trainer.ranks import Ranks
 from learner.trainer.report import Tally, UpdateReport, no_sums
-from learner.trainer.scoring import autocast, completion_logprobs, load_network, special_ids
+from learner.trainer.scoring import Scorer, load_network, special_ids
 from learner.trainer.state import TrainerState, read_state, write_checkpoint
+from learner.trainer.steps import Cutter, Step
 from learner.trainer.weights import apply, weights_digest, weights_of
 
 if TYPE_CHECKING:  # samples know the lab, which a training machine may lack
@@ -34,16 +32,6 @@ if TYPE_CHECKING:  # samples know the lab, which a training machine may lack
 
 
 EXPORTS = {"float32": torch.float32, "float16": torch.float16}
-
-
-@dataclass(slots=True, kw_only=True)
-class _Part:
-    """This rank's share of one optimizer step; old and reference: log-probs a micro-batch."""
-
-    denominators: Denominators
-    batches: list[MicroBatch]
-    old: list[Tensor | None]
-    reference: list[Tensor | None]
 
 
 class LearnerWorker:
@@ -72,7 +60,11 @@ class LearnerWorker:
             self._device = torch.device("cuda", self._device.index or 0)
             torch.cuda.set_device(self._device)
         self._network = load_network(config.checkpoint, self._device)
-        self._pad_id, self._end_ids = special_ids(self._network)
+        pad_id, end_ids = special_ids(self._network)
+        self._cutter = Cutter(config=config, pad_id=pad_id, end_ids=end_ids)
+        self._scorer = Scorer(
+            device=self._device, precision=config.precision, temperature=config.temperature
+        )
         if config.recompute:
             self._network.gradient_checkpointing_enable()
             self._network.train()
@@ -113,10 +105,10 @@ class LearnerWorker:
         before = [parameter.detach().clone() for parameter in self._parameters]
         state, step = copy.deepcopy(self._optimizer.state_dict()), self._step
         try:
-            parts = self._parts(samples)
+            steps = self._steps(samples)
             for _ in range(self._config.iterations):
-                for part in parts:
-                    self._learn(part, tally)
+                for one in steps:
+                    self._learn(one, tally)
             tally.moved = self._moved(before, tally)
             tally.digest = self.digest()
             self._ranks.agree(tally.digest, self._device)
@@ -130,12 +122,11 @@ class LearnerWorker:
 
         Computed on this rank alone. What was recorded in the samples is not used.
         """
-        lengths = [sample.tokens for sample in samples]
         found: list[list[float]] = [[] for _ in samples]
-        for numbers in plan(lengths, ranks=1, tokens=self._config.micro_tokens)[0]:
-            batch = self._collate(samples, numbers)
-            grid = self._frozen_logprobs([batch], self._network)[0].tolist()
-            for number, row in zip(numbers, grid, strict=True):
+        batches = self._cutter.alone(samples)
+        grids = self._scorer.frozen(self._network, batches)
+        for batch, grid in zip(batches, grids, strict=True):
+            for number, row in zip(batch.samples, grid.tolist(), strict=True):
                 found[number] = row[: len(samples[number].completion_ids)]
         return found
 
@@ -191,52 +182,27 @@ class LearnerWorker:
         """Leave the group of ranks."""
         self._ranks.close()
 
-    def _parts(self, samples: Sequence["Sample"]) -> list[_Part]:
-        """Return this rank's micro-batches of each optimizer step; a seed tells the order."""
-        config = self._config
-        numbers = list(range(len(samples)))
-        steps = min(config.minibatches, len(samples))
-        if steps > 1:
-            Random(f"{config.seed}/{self._step}").shuffle(numbers)  # noqa: S311 - an order
-        several = steps * config.iterations > 1
-        found = []
-        for at in range(steps):
-            ours = [samples[number] for number in numbers[at::steps]]
-            lengths = [sample.tokens for sample in ours]
-            shares = plan(lengths, ranks=self._ranks.size, tokens=config.micro_tokens)
-            batches = [self._collate(ours, share) for share in shares[self._ranks.rank]]
-            nothing: list[Tensor | None] = [None] * len(batches)
-            found.append(
-                _Part(
-                    denominators=denominators(
-                        ours,
-                        end_ids=self._end_ids,
-                        mask_truncated=config.loss.mask_truncated,
-                    ),
-                    batches=batches,
-                    old=[*self._frozen_logprobs(batches, self._network)] if several else nothing,
-                    reference=[*self._frozen_logprobs(batches, self._reference)]
-                    if self._reference is not None
-                    else nothing,
-                )
-            )
-        return found
+    def _steps(self, samples: Sequence["Sample"]) -> list[Step]:
+        """Return the steps with what must be known before the first of them changes weights."""
+        steps = self._cutter.steps(samples, self._ranks, number=self._step)
+        for one in steps:
+            if len(steps) * self._config.iterations > 1:
+                one.old = [*self._scorer.frozen(self._network, one.batches)]
+            if self._reference is not None:
+                one.reference = [*self._scorer.frozen(self._reference, one.batches)]
+        return steps
 
-    def _learn(self, part: _Part, tally: Tally) -> None:
+    def _learn(self, one: Step, tally: Tally) -> None:
         """Take one optimizer step, or none if the gradient is exactly zero."""
         sums = no_sums(self._device)
-        for batch, old, reference in zip(part.batches, part.old, part.reference, strict=True):
+        for batch, old, reference in zip(one.batches, one.old, one.reference, strict=True):
             there = batch.to(self._device)
-            with autocast(self._device, self._config.precision):
-                logprobs, entropies = completion_logprobs(
-                    self._network,
-                    there,
-                    temperature=self._config.temperature,
-                    entropy=self._config.entropy,
-                )
+            logprobs, entropies = self._scorer.score(
+                self._network, there, entropy=self._config.entropy
+            )
             loss, told = policy_loss(
                 self._config.loss,
-                part.denominators,
+                one.denominators,
                 logprobs=logprobs,
                 mask=there.mask,
                 advantages=there.advantages,
@@ -297,31 +263,6 @@ class LearnerWorker:
         self._optimizer.zero_grad(set_to_none=True)
         self._step = step
 
-    @torch.no_grad()
-    def _frozen_logprobs(
-        self, batches: Sequence[MicroBatch], network: Qwen3ForCausalLM
-    ) -> list[Tensor]:
-        found = []
-        for batch in batches:
-            with autocast(self._device, self._config.precision):
-                found.append(
-                    completion_logprobs(
-                        network,
-                        batch.to(self._device),
-                        temperature=self._config.temperature,
-                    )[0]
-                )
-        return found
-
-    def _collate(self, samples: Sequence["Sample"], numbers: Sequence[int]) -> MicroBatch:
-        return collate(
-            samples,
-            numbers,
-            pad_id=self._pad_id,
-            end_ids=self._end_ids,
-            mask_truncated=self._config.loss.mask_truncated,
-        )
-
     def _rate(self) -> float:
         warm = self._config.warmup_steps
         return self._config.rate * (min(1.0, (self._step + 1) / warm) if warm else 1.0)
@@ -334,12 +275,9 @@ class LearnerWorker:
         *,
         note: str,
     ) -> UpdateReport:
-        counted = denominators(
-            samples, end_ids=self._end_ids, mask_truncated=self._config.loss.mask_truncated
-        )
         return UpdateReport(
             sequences=len(samples),
-            tokens=counted.tokens,
+            tokens=self._cutter.denominators(samples).tokens,
             read_tokens=sum(sample.tokens for sample in samples),
             steps=tally.steps,
             step=self._step,
