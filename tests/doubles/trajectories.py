@@ -67,7 +67,7 @@ def failed(
 
 def any_step(texts: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[TrajectoryStep]:
     """Return steps of every form that the contract allows."""
-    text = texts or st.text(max_size=300)
+    text = st.text(max_size=300) if texts is None else texts
     return st.builds(
         TrajectoryStep,
         iteration=st.integers(-2, 20),
@@ -91,7 +91,7 @@ def any_failed(
     texts: st.SearchStrategy[str] | None = None,
 ) -> st.SearchStrategy[TrajectoryClosed]:
     """Return failed trajectories of every form that the contract allows."""
-    text = texts or st.text(max_size=80)
+    text = st.text(max_size=80) if texts is None else texts
     answers = (
         st.none()
         | text

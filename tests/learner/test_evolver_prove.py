@@ -1,7 +1,6 @@
 """Proofs: nothing that the oracle refuses is proved, and each stage runs what passed the last."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
@@ -21,43 +20,13 @@ from learner.pretrain.expert import Expert
 from learner.pretrain.guides import ORDERS, guide_of, order_in
 from learner.rollout.collect import Job
 from learner.samples import Episode
+from tests.doubles.solvers import FakeSolver, told
 from tests.doubles.trajectories import failed
 
 DRAWN = Drawn(seed=5, family="service_selector", task=Task.MITIGATION)
 GOOD: Guide = ("kubectl get pods",)
 OTHER: Guide = ("kubectl get endpoints",)
 FIRST = 1 << 52
-
-
-def told(job: Job, *, success: bool) -> Episode:
-    return Episode(
-        drawn=job.drawn,
-        trajectory="t",
-        group=job.group,
-        samples=(),
-        success=success,
-        rewards={},
-        reward=0.0,
-        steps=1,
-        malformed=0,
-        violations=0,
-        acts=0,
-        prompt_tokens=0,
-        completion_tokens=0,
-        reason="",
-    )
-
-
-@dataclass(slots=True)
-class FakeSolver:
-    """Solves what `succeeds` says; remembers what it was asked."""
-
-    succeeds: Callable[[Job], bool]
-    calls: list[list[Job]] = field(default_factory=list)
-
-    def __call__(self, jobs: Sequence[Job], model: ModelRef | None = None) -> list[Episode]:
-        self.calls.append(list(jobs))
-        return [told(job, success=self.succeeds(job)) for job in jobs]
 
 
 def is_sibling(job: Job) -> bool:
