@@ -1,5 +1,7 @@
-"""Where the model lies that comes with AOI."""
+"""Where the models lie that come with AOI."""
 
 from pathlib import Path
 
-SHIPPED_MODEL = Path(__file__).parents[1] / "models" / "observer-6m"
+MODELS = Path(__file__).parents[1] / "models"
+SHIPPED_MODEL = MODELS / "observer-6m"
+SHIPPED_EVOLVER = MODELS / "evolver-6m"

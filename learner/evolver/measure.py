@@ -41,19 +41,20 @@ class Shares:
     """Shares in 0..1 of `count` failures.
 
     parsed: the greedy text is a correction. resolved: of mitigations, its resolution is the
-    expert's. same: every step is the expert's. cause: its root cause is the expert's.
+    expert's; None without any. same: every step is the expert's. cause: so is its root cause.
     """
 
     count: int
     parsed: float
-    resolved: float
+    resolved: float | None
     same: float
     cause: float
 
     def line(self, name: str) -> str:
         """Return the shares as a row of a Markdown table."""
         told = (self.parsed, self.resolved, self.same, self.cause)
-        return f"| {name} | {self.count} | " + " | ".join(f"{100 * s:.0f} %" for s in told) + " |"
+        cells = ("-" if share is None else f"{100 * share:.0f} %" for share in told)
+        return f"| {name} | {self.count} | {' | '.join(cells)} |"
 
 
 HEAD = (
@@ -142,7 +143,9 @@ def _shares(listed: Sequence[tuple[Failed, Correction | None]]) -> Shares:
         resolved=share(
             said is not None and said.resolution == failed.right.resolution
             for failed, said in repairs
-        ),
+        )
+        if repairs
+        else None,
         same=share(
             said is not None and said.steps == failed.right.steps for failed, said in listed
         ),
