@@ -43,7 +43,7 @@ def guidance_of(
     *,
     gain: float,
     now: datetime,
-    keep_days: int,
+    keep_days: float,
 ) -> GuidancePublished:
     """Return the guidance that a correction makes for failures like the record's.
 
