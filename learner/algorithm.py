@@ -83,6 +83,7 @@ class GRPO(Algorithm):
     told: UpdateTold | None = None
     _fed: tuple[Drawn, ...] = ()
     _updates: int = 0
+    _first: int | None = None
     _weights: int = 0
 
     @property
@@ -105,9 +106,13 @@ class GRPO(Algorithm):
         """Return the defaults."""
         return GRPOConfig(algo_class=cls)
 
-    def feed(self, incidents: Sequence[Drawn]) -> None:
-        """Train on siblings of these from the next update on; each gets fresh seeds."""
+    def feed(self, incidents: Sequence[Drawn], *, first: int | None = None) -> None:
+        """Train on siblings of these from the next update on.
+
+        first: the seed of the next update's first sibling; None goes on from the last update's.
+        """
         self._fed = tuple(incidents)
+        self._first = self._first if first is None else first
 
     def solve(self, jobs: Sequence[Job], model: ModelRef | None = None) -> list[Episode]:
         """Return the episodes of the jobs in their order (a `Solver`). Raises RolloutsFailed."""
@@ -128,7 +133,7 @@ class GRPO(Algorithm):
         """Roll out, compare, update, hand the weights on."""
         started = time.monotonic()
         incidents = self._incidents()
-        seed = self._seed() + self._updates * self.settings.groups * self.settings.group_size
+        seed = incidents[0].seed
         episodes = self.solve(
             grouped(
                 incidents,
@@ -182,6 +187,20 @@ class GRPO(Algorithm):
         self.learners.save(folder)
         return reference_of(folder)
 
+    def resume(self, folder: Path) -> None:
+        """Go on from what `export` wrote, whatever the number of learners then was."""
+        self.learners.load(folder)
+        self._hand_weights()
+
+    def _setup_logdir(self) -> None:
+        """Give RLlib a folder: Tune's where Tune runs it, else `scratch`."""
+        scratch = self.settings.scratch
+        if self._storage is not None or scratch is None:
+            super()._setup_logdir()  # type: ignore[no-untyped-call]  # RLlib's own
+            return
+        scratch.mkdir(parents=True, exist_ok=True)
+        vars(self)["_logdir"] = str(scratch)
+
     def _log(self, told: UpdateTold) -> None:
         """Hand the numbers to RLlib's metrics, where callbacks and Tune find them."""
         if self.metrics is None:
@@ -193,7 +212,12 @@ class GRPO(Algorithm):
 
     def _incidents(self) -> list[Drawn]:
         """Return the incidents of this update: what was fed, else what `env_config` names."""
-        first = self._seed() + self._updates * self.settings.groups
+        first = (
+            SEEDS + _number(self.settings.seed) * SEEDS_A_RUN
+            if self._first is None
+            else self._first
+        )
+        self._first = first + self.settings.groups
         if self._fed:
             return [
                 self._fed[number % len(self._fed)].model_copy(
@@ -209,9 +233,6 @@ class GRPO(Algorithm):
             )
         tasks = [Task(task) for task in self.settings.env_config.get("tasks", tuple(Task))]
         return paired(list(families), tasks, self.settings.groups, first=first)
-
-    def _seed(self) -> int:
-        return SEEDS + _number(self.settings.seed) * SEEDS_A_RUN
 
     def _played(
         self, jobs: Sequence[Job], numbers: Sequence[int], model: ModelRef | None

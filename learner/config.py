@@ -41,8 +41,9 @@ class GRPOConfig(AlgorithmConfig):
     groups: incidents an update. temperature: of the rollouts. at_once: episodes side by side in
     one runner; runner_threads: torch's threads there. max_samples: decisions an update at most
     (None: all), whole episodes left out at random beyond it. probe_tolerance: how far, in nats,
-    a runner's log-probs may lie from the trainer's after a weight sync. learner: everything that
-    a learner worker is told.
+    a runner's log-probs may lie from the trainer's after a weight sync. scratch: RLlib's own
+    folder (None: where RLlib puts it, in the user's home). learner: everything that a learner
+    worker is told.
     """
 
     def __init__(self, algo_class: "type[GRPO] | None" = None) -> None:
@@ -60,6 +61,7 @@ class GRPOConfig(AlgorithmConfig):
         self.max_samples: int | None = None
         self.probe_tolerance = 1e-3
         self.shuffled_rewards = False
+        self.scratch: Path | None = None
         self.reward_weights = RewardWeights()
         self.advantage = AdvantageConfig()
         self.learner = LearnerConfig(checkpoint=Path())
@@ -89,6 +91,7 @@ class GRPOConfig(AlgorithmConfig):
         max_samples: int | None = None,
         probe_tolerance: float | None = None,
         shuffled_rewards: bool | None = None,
+        scratch: Path | None = None,
         reward_weights: RewardWeights | None = None,
         advantage: AdvantageConfig | None = None,
         learner: LearnerConfig | None = None,
@@ -106,6 +109,7 @@ class GRPOConfig(AlgorithmConfig):
             "max_samples": max_samples,
             "probe_tolerance": probe_tolerance,
             "shuffled_rewards": shuffled_rewards,
+            "scratch": scratch,
             "reward_weights": reward_weights,
             "advantage": advantage,
             "learner": learner,
@@ -117,7 +121,8 @@ class GRPOConfig(AlgorithmConfig):
 
     def learner_config(self) -> LearnerConfig:
         """Return what a learner worker is told: `learner`, with RLlib's own words put in."""
-        rate: object = self.lr
+        # RLlib types it by its first default, None
+        rate: object = vars(self).get("lr")
         return self.learner.model_copy(
             update={
                 "checkpoint": Path(self.model_path),
@@ -131,8 +136,11 @@ class GRPOConfig(AlgorithmConfig):
     def validate(self) -> None:
         """Raise ValueError for a config that can't train, naming what is expected."""
         super().validate()
-        if self.model_path == "":
-            self._value_error("expected `.training(model=FOLDER)`, got no checkpoint")
+        checkpoint = Path(self.model_path) / "config.json"
+        if not checkpoint.is_file():
+            self._value_error(
+                f"expected `.training(model=FOLDER)` with a checkpoint, got {self.model_path!r}"
+            )
         if self.group_size < 2:  # noqa: PLR2004 - one has no other to be told against
             self._value_error(f"expected group_size of at least 2, got {self.group_size}")
 

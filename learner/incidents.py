@@ -55,12 +55,16 @@ def siblings(drawn: Drawn, count: int, *, first: int) -> tuple[Drawn, ...]:
 def paired(
     families: Sequence[str], tasks: Sequence[Task], count: int, *, first: int
 ) -> list[Drawn]:
-    """Return incidents that go through the families, then the tasks, in turn, each once a seed."""
+    """Return incidents that go through families and tasks together, each once a seed.
+
+    Every pass over the families shifts the tasks by one, so that few incidents are of all tasks and
+    len(families) * len(tasks) of them are each pair once.
+    """
     return [
         Drawn(
             seed=first + number,
             family=families[number % len(families)],
-            task=tasks[number // len(families) % len(tasks)],
+            task=tasks[(number % len(families) + number // len(families)) % len(tasks)],
         )
         for number in range(count)
     ]

@@ -15,6 +15,7 @@ from agents.contracts.ids import EventId, IncidentId
 from agents.contracts.registry import FACTS
 from learner.incidents import Drawn
 from learner.models import ModelRef
+from learner.promotion import Watched
 
 
 class _Part(BaseModel):
@@ -73,6 +74,14 @@ class Owed(_Part):
             cause=None if self.cause is None else EventId(self.cause),
             incident=None if self.incident is None else IncidentId(self.incident),
         )
+
+
+class Guide(_Part):
+    """The guidance that stands for a signature: what it was proved to gain, and until when."""
+
+    guidance_id: str
+    gain: float
+    expires: datetime
 
 
 class UpdateTold(_Part):
@@ -138,8 +147,9 @@ class Manifest(_Part):
     """One checkpoint.
 
     offsets: the next offset of each partition of the failure topic. ingested: decisions by
-    `<incident>/<revision>`. curriculum: incidents to train on, newest last. published: ids of
-    guidance that was proved. trainer: the learner workers' folder inside of the checkpoint.
+    `<incident>/<revision>`. guides: what stands on the topic, by signature. curriculum: incidents
+    to train on, newest last. trainer: the folder that training goes on from (None: from `current`).
+    watched: the promoted model's live outcomes, read up to `watch_offsets`.
     """
 
     version: int = 1
@@ -148,6 +158,7 @@ class Manifest(_Part):
     written_at: datetime
     offsets: dict[int, int] = Field(default_factory=dict)
     ingested: dict[str, Ingested] = Field(default_factory=dict)
+    guides: dict[str, Guide] = Field(default_factory=dict)
     curriculum: tuple[Drawn, ...] = ()
     outbox: tuple[Owed, ...] = ()
     current: ModelRef
@@ -155,6 +166,8 @@ class Manifest(_Part):
     candidate: ModelRef | None = None
     promoted_at: datetime | None = None
     trainer: str | None = None
+    watched: Watched | None = None
+    watch_offsets: dict[int, int] = Field(default_factory=dict)
     turns: tuple[TurnTold, ...] = ()
 
     def by_pattern(self) -> dict[str, int]:

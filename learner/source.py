@@ -18,6 +18,7 @@ from agents.worker import AoiError, Fatal, Poison, Transient
 from streams import login
 from streams.codec import Received, Record, Source, decode
 from streams.settings import KafkaSettings
+from streams.topic import Topic
 from streams.topics import TRAJECTORIES_FAILED
 
 POLL_MS = 500
@@ -61,6 +62,8 @@ class FailureSource(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class _Gathering:
+    topic: Topic
+    wanted: frozenset[Outcome]
     known: set[str]
     limit: int
     offsets: dict[int, int]
@@ -74,18 +77,18 @@ class _Gathering:
     def take(self, partition: int, record: ConsumerRecord) -> None:
         self.offsets[partition] = record.offset + 1
         received = Received(
-            source=Source(TRAJECTORIES_FAILED.name, partition),
+            source=Source(self.topic.name, partition),
             offset=record.offset,
             record=Record(key=record.key, value=record.value, headers=tuple(record.headers)),
             timestamp=record.timestamp,
         )
         try:
-            event = decode(received, TRAJECTORIES_FAILED.facts)
+            event = decode(received, self.topic.facts)
         except Poison:
             self.unreadable += 1
             return
         fact = event.fact
-        if not isinstance(fact, TrajectoryRecord) or fact.outcome is not Outcome.FAILURE:
+        if not isinstance(fact, TrajectoryRecord) or fact.outcome not in self.wanted:
             self.unreadable += 1
             return
         name = f"{fact.incident_id}/{fact.revision}"
@@ -97,11 +100,17 @@ class _Gathering:
 
 
 class KafkaSource:
-    """The topic of failed trajectories, without a group."""
+    """A topic of trajectories, without a group: the failed ones, or all with these outcomes."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topic: Topic = TRAJECTORIES_FAILED,
+        wanted: frozenset[Outcome] = frozenset({Outcome.FAILURE}),
+    ) -> None:
         self._settings = settings
-        self._name = settings.topic(TRAJECTORIES_FAILED.name)
+        self._topic, self._wanted = topic, wanted
+        self._name = settings.topic(topic.name)
 
     async def read(self, offsets: Mapping[int, int], known: frozenset[str], *, limit: int) -> Batch:
         """Return what stands behind the offsets now, at most `limit` failures.
@@ -143,7 +152,7 @@ class KafkaSource:
         )
 
     def _places(self) -> list[TopicPartition]:
-        return [TopicPartition(self._name, n) for n in range(TRAJECTORIES_FAILED.partitions)]
+        return [TopicPartition(self._name, n) for n in range(self._topic.partitions)]
 
     async def _read(
         self,
@@ -162,12 +171,16 @@ class KafkaSource:
                 raise OffsetsGone(
                     f"expected {self._name} partition {place.partition} to hold offset {offset}, "
                     f"it holds {begins[place]} to {ends[place]}: the learner was away for longer "
-                    "than the topic is kept, or the topic was made anew; `aoi learn reset-offsets` "
-                    "goes on with what is there"
+                    "than the topic is kept, or the topic was made anew; `aoi learn reset` goes on "
+                    "with what is there"
                 )
             consumer.seek(place, offset)
         found = _Gathering(
-            known=set(known), limit=limit, offsets={p.partition: at[p] for p in places}
+            topic=self._topic,
+            wanted=self._wanted,
+            known=set(known),
+            limit=limit,
+            offsets={p.partition: at[p] for p in places},
         )
         await _drained(consumer, ends, found)
         return Batch(

@@ -24,13 +24,7 @@ from learner.evolver.guidance import Leaks, guidance_of
 from learner.evolver.prove import Proof, Prover, Refused
 from learner.evolver.repair import Repaired, repair
 from learner.incidents import Drawn
-
-
-class Decision(StrEnum):
-    """What became of a record."""
-
-    CORRECTED = "corrected"
-    DROPPED = "dropped"
+from learner.manifest import Decision
 
 
 class Reason(StrEnum):
@@ -78,7 +72,7 @@ class Evolver:
     ground: Ground
     prover: Prover
     candidates: int = 4
-    keep_days: int = 30
+    keep_days: float = 30.0
     rendering: str = "compact"
     counts: Counter[tuple[Pattern, Reason]] = field(default_factory=Counter)
 

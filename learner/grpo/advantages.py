@@ -1,7 +1,7 @@
 """From rewards to advantages: every episode is told against the others of its group.
 
-Invariant: a group that cannot teach (one episode, or equal rewards) gives exactly zero; every
-decision of an episode carries the episode's advantage.
+Invariant: a group that cannot teach (one episode, or equal rewards) gives exactly zero; the
+decisions of an episode carry equal parts of its advantage.
 """
 
 import math
@@ -20,13 +20,16 @@ if TYPE_CHECKING:  # samples know the lab, which a training machine may lack
 class AdvantageConfig(BaseModel):
     """How episodes are compared.
 
-    scale: `group` divides by the group's deviation (GRPO), `none` does not (Dr. GRPO). low, high:
-    a group informs when the share of its successes lies between them, both included.
+    scale: `group` divides by the group's deviation (GRPO), `none` does not (Dr. GRPO). share:
+    `episode` deals an episode's advantage out to its decisions, so that a long failure does not
+    outweigh a short success; `decision` gives all of it to each. low, high: a group informs when
+    the share of its successes lies between them, both included.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     scale: Literal["group", "none"] = "group"
+    share: Literal["episode", "decision"] = "episode"
     epsilon: float = Field(default=1e-4, gt=0, description="added to the deviation")
     low: float = Field(default=0.1, ge=0, le=1)
     high: float = Field(default=0.9, ge=0, le=1)
@@ -83,16 +86,22 @@ def informative_groups(
 def credited(
     episodes: Sequence["Episode"], config: AdvantageConfig, *, drop: bool = True
 ) -> list["Sample"]:
-    """Return the decisions of all episodes, each with its episode's advantage, in their order.
+    """Return the decisions of all episodes, each with its part of the advantage, in their order.
 
     drop: leave out groups that do not inform. The comparison is made before, over all episodes.
     """
     groups = [episode.group for episode in episodes]
     found = group_advantages([episode.reward for episode in episodes], groups, config)
     kept = informative_groups([episode.success for episode in episodes], groups, config)
+    mean = fmean(len(episode.samples) for episode in episodes) if episodes else 0.0
     return [
-        replace(sample, advantage=advantage)
+        replace(sample, advantage=advantage * _part(len(episode.samples), mean, config))
         for episode, advantage in zip(episodes, found, strict=True)
         if not drop or episode.group in kept
         for sample in episode.samples
     ]
+
+
+def _part(decisions: int, mean: float, config: AdvantageConfig) -> float:
+    """Return what of an episode's advantage one decision gets; 1 where all are equally long."""
+    return mean / decisions if config.share == "episode" else 1.0
