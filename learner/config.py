@@ -121,15 +121,16 @@ class GRPOConfig(AlgorithmConfig):
 
     def learner_config(self) -> LearnerConfig:
         """Return what a learner worker is told: `learner`, with RLlib's own words put in."""
-        # RLlib types it by its first default, None
+        # RLlib types both by their first default, None
         rate: object = vars(self).get("lr")
+        seed: object = vars(self).get("seed")
         return self.learner.model_copy(
             update={
                 "checkpoint": Path(self.model_path),
                 "reference": self.learner.reference or Path(self.model_path),
                 "rate": float(rate) if isinstance(rate, int | float) else self.learner.rate,
                 "temperature": self.temperature,
-                "seed": self.seed if isinstance(self.seed, int) else 0,
+                "seed": seed if isinstance(seed, int) else 0,
             }
         )
 

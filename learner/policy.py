@@ -110,6 +110,7 @@ def config_of(settings: LearnerSettings, base: ModelRef, scratch: Path) -> GRPOC
         lr=settings.rate,
         group_size=settings.group_size,
         groups=settings.groups,
+        temperature=settings.temperature,
         at_once=settings.at_once,
         runner_threads=settings.threads,
         max_samples=settings.max_samples,

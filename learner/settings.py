@@ -19,7 +19,8 @@ class LearnerSettings(BaseSettings):
     that repairs failures. catalogue: the lab's list of its incidents, the proving ground (None:
     nothing can be proved, every failure is dropped as `no_ground`). failures: at most so many a
     turn. candidates: corrections asked of the Evolver a failure. updates: of the policy, a turn.
-    pause_seconds: between turns when nothing failed.
+    temperature: of the rollouts; a small model copies names badly at 1. pause_seconds: between
+    turns when nothing failed.
     """
 
     model_config = SettingsConfigDict(env_prefix="AOI_LEARN__", extra="ignore", frozen=True)
@@ -37,6 +38,7 @@ class LearnerSettings(BaseSettings):
     group_size: int = Field(default=8, ge=2)
     max_samples: int | None = Field(default=None, ge=1)
     rate: float = Field(default=1e-4, gt=0)
+    temperature: float = Field(default=0.6, gt=0)
     runners: int = Field(default=1, ge=0)
     learners: int = Field(default=1, ge=0)
     gpus_per_learner: float = Field(default=0.0, ge=0)

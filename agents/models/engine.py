@@ -262,11 +262,12 @@ class TransformersEngine:
         heat = torch.tensor([[row.temperature or 1.0] for row in rows], device=self._device)
         logprobs = torch.log_softmax(self._head(hidden).float() / heat, dim=-1)
         tokens = logprobs.argmax(dim=-1)
-        for row, generation in enumerate(rows):
-            if generation.temperature > 0:
-                noise = torch.rand(logprobs.shape[1], generator=generators[row]).clamp_min_(1e-20)
-                gumbel = noise.log_().neg_().log_().neg_().to(self._device)
-                tokens[row] = (logprobs[row] + gumbel).argmax()
+        drawn = [number for number, row in enumerate(rows) if row.temperature > 0]
+        if drawn:
+            size = logprobs.shape[1]
+            noise = torch.stack([torch.rand(size, generator=generators[n]) for n in drawn])
+            gumbel = noise.clamp_min_(1e-20).log_().neg_().log_().neg_().to(self._device)
+            tokens[drawn] = (logprobs[drawn] + gumbel).argmax(dim=-1)
         chosen = logprobs.gather(1, tokens[:, None])[:, 0]
         for generation, token, logprob in zip(rows, tokens.tolist(), chosen.tolist(), strict=True):
             generation.tokens.append(token)

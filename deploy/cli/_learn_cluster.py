@@ -15,6 +15,7 @@ from deploy.embedded.broker import EmbeddedBroker
 from deploy.embedded.learner_process import LearnerProcess
 from deploy.embedded.ray_cluster import RayCluster, ray_environment
 from deploy.embedded.settings import EmbeddedSettings, RaySettings
+from deploy.embedded.shipped import learner_variables
 from learner.ray_session import probe
 from streams.settings import KafkaSettings
 from streams.topic import Outsider
@@ -29,7 +30,7 @@ def start(address: str | None) -> None:
     if not driver.available():
         typer.echo("learner: this installation has no driver; Ray is there for yours")
         return
-    new = driver.start({**kafka, **ray})
+    new = driver.start({**kafka, **ray, **learner_variables(state_dir)})
     running = driver.running()
     told = "ended" if running is None else f"process {running.process.pid}"
     typer.echo(f"learner: {told}{'' if new else ' already'}, log {driver.log}")

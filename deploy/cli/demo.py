@@ -37,9 +37,9 @@ def demo(
     incidents: int = typer.Option(12, min=1, max=64, help="How many labs raise alerts in a round."),
     limit: float = typer.Option(150.0, min=10, help="Seconds to wait for a round's last incident."),
     learn: bool = typer.Option(
-        False, help="Learn from the failures, then meet a sibling of every incident."
+        True, help="Learn from the failures, then meet a sibling of every incident."
     ),
-    learn_limit: float = typer.Option(900.0, min=10, help="Seconds that the learner may take."),
+    learn_limit: float = typer.Option(240.0, min=10, help="Seconds that the learner may take."),
     as_json: bool = typer.Option(False, "--json", help="End with one line of JSON."),
     plain: bool = typer.Option(False, "--plain", help="No live table (for logs)."),
 ) -> None:

@@ -15,6 +15,7 @@ from deploy.embedded.demo.progress import Progress, ProgressFile
 from deploy.embedded.errors import EmbeddedError
 from deploy.embedded.ray_cluster import RayCluster, ray_environment
 from deploy.embedded.settings import RaySettings
+from deploy.embedded.shipped import learner_variables
 from deploy.embedded.stack import Stack, credentials
 from deploy.embedded.supervisor import Program, Supervisor
 from learner.checkpoint import CheckpointError, latest
@@ -58,7 +59,7 @@ def program(stack: Stack, ray: Mapping[str, str]) -> Program:
             **credentials(state, "learner", own=stack.broker is not None),
             **ray,
             "AOI_STATE_DIR": str(state),
-            "AOI_LEARN__CATALOGUE": str(state / "lab" / "catalogue.json"),
+            **learner_variables(state),
         },
     )
 
