@@ -24,7 +24,7 @@ def demo() -> LearnerSettings:
             "siblings": 3,
             "neighbours": 2,
             "updates": 1,
-            "groups": 3,
+            "groups": 6,
             "group_size": 4,
             "gates": Gates(most_pairs=16, batch=16, fewest_pairs=10),
         }

@@ -1,4 +1,4 @@
-"""`aoi learn start|stop`: the learner in the background, and the Ray below it.
+"""`aoi learn start|stop|reset`: the learner in the background, the Ray below it, its place.
 
     embedded   start: Ray, then the driver     stop: the driver, then Ray
     joined     start: the driver               stop: the driver
@@ -6,6 +6,7 @@
 Invariant: a Ray that an address names is somebody else's: it is neither started nor stopped.
 """
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
@@ -16,6 +17,7 @@ from deploy.embedded.learner_process import LearnerProcess
 from deploy.embedded.ray_cluster import RayCluster, ray_environment
 from deploy.embedded.settings import EmbeddedSettings, RaySettings
 from deploy.embedded.shipped import learner_variables
+from learner.checkpoint import Checkpoints
 from learner.ray_session import probe
 from streams.settings import KafkaSettings
 from streams.topic import Outsider
@@ -69,3 +71,29 @@ def stop() -> None:
         typer.echo("ending the learner; it finishes its checkpoint, up to 60 s", err=True)
     typer.echo(f"learner: {'stopped' if driver.stop() else 'was not running'}")
     typer.echo(f"Ray: {'stopped' if RayCluster(state_dir).stop() else 'was not running'}")
+
+
+def reset() -> None:
+    """Write a checkpoint that reads the topics from their beginnings; all else stays known.
+
+    Raises WriterBusy while a learner runs, Damaged.
+    """
+    folder = EmbeddedSettings().state_dir.resolve() / "learner" / "checkpoints"
+    with Checkpoints(folder) as checkpoints:
+        found = checkpoints.latest()
+        if found is None:
+            typer.echo("no checkpoint yet: a learner reads the topics from their beginnings anyway")
+            return
+        before = found[1]
+        fresh = {
+            "number": before.number + 1,
+            "epoch": checkpoints.epoch,
+            "written_at": datetime.now(UTC),
+            "offsets": {},
+            "watch_offsets": {},
+        }
+        checkpoints.save(before.model_copy(update=fresh))
+    typer.echo(
+        f"the learner goes on from the beginnings of its topics; the {len(before.ingested)} "
+        "failures that it knows, its models and its guidance stay"
+    )

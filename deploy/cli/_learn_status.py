@@ -104,7 +104,11 @@ def content(manifest: Manifest | None, behind: int | None) -> dict[str, object]:
 
 def picture(manifest: Manifest | None, behind: int | None) -> RenderableType:
     """Return everything as tables for a person."""
-    waiting = Text(f"lag: {UNKNOWN if behind is None else behind} failures wait on the topic")
+    waiting = Text(
+        "lag: unknown, Kafka was not asked or did not answer"
+        if behind is None
+        else f"lag: {behind} failures wait on the topic"
+    )
     if manifest is None:
         return Group(Text("no checkpoint yet: the learner has not finished a turn"), waiting)
     parts: list[RenderableType] = [

@@ -46,6 +46,12 @@ def stop() -> None:
 
 
 @app.command()
+def reset() -> None:
+    """Read the topics from their beginnings again (after a gap); what is known stays known."""
+    _learn_cluster.reset()
+
+
+@app.command()
 def pretrain(
     out: Path = Out,
     quick: bool = typer.Option(False, "--quick", help="All parts, small, in ten minutes on a CPU."),

@@ -48,8 +48,8 @@ STAGES = tuple(Refused)
 class Evolved:
     """What one record gave.
 
-    curriculum: incidents to train on: the failed one, and variants of it once it is corrected. The
-    oracle rewards each rollout, so a failure whose corrections were refused still leaves its own.
+    curriculum: incidents to train on: the failed one and its variants. The oracle rewards each
+    rollout, so they teach whether or not a correction of the failure was proved.
     """
 
     incident_id: IncidentId
@@ -103,7 +103,7 @@ class Evolver:
                 step=diagnosis.step,
                 decision=Decision.DROPPED,
                 reason=reason,
-                curriculum=(drawn,) if drawn and trainable(drawn) else (),
+                curriculum=self._curriculum(drawn),
             )
 
         if record.outcome is not Outcome.FAILURE:
@@ -147,8 +147,8 @@ class Evolver:
         )
         return [one.correction for one in made if isinstance(one, Repaired)]
 
-    def _curriculum(self, drawn: Drawn) -> tuple[Drawn, ...]:
-        if not trainable(drawn):
+    def _curriculum(self, drawn: Drawn | None) -> tuple[Drawn, ...]:
+        if drawn is None or not trainable(drawn):
             return ()
         return (drawn, *variants(drawn, first=self.prover.first_seed).values())
 

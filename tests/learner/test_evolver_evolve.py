@@ -93,15 +93,15 @@ def test_the_better_of_two_is_published() -> None:
 
 DROPS = (
     (Reason.NO_GROUND, [correction(UNDO)], None, lambda _: True, 0),
-    (Reason.MALFORMED, ["{", "no"], DRAWN, lambda _: True, 1),
-    (Reason.REFUSED_BY_ORACLE, [correction(UNDO)], DRAWN, lambda _: False, 1),
-    (Reason.NO_GAIN, [correction(UNDO)], DRAWN, lambda _: True, 1),
+    (Reason.MALFORMED, ["{", "no"], DRAWN, lambda _: True, 5),
+    (Reason.REFUSED_BY_ORACLE, [correction(UNDO)], DRAWN, lambda _: False, 5),
+    (Reason.NO_GAIN, [correction(UNDO)], DRAWN, lambda _: True, 5),
     (
         Reason.HARMS_NEIGHBOURS,
         [correction(UNDO)],
         DRAWN,
         lambda job: bool(job.guidance) is (job.drawn.family == DRAWN.family),
-        1,
+        5,
     ),
 )
 

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,9 @@ from typer.testing import CliRunner
 from deploy.cli import _learn_cluster, learn
 from deploy.embedded.errors import LearnerNotStarted
 from deploy.embedded.learner_process import LearnerProcess
+from learner.checkpoint import Checkpoints, WriterBusy, latest
+from learner.manifest import Decision, Ingested, Manifest
+from learner.models import ModelRef
 from learner.ray_session import RayUnreachable
 
 DRIVER = """
@@ -128,3 +132,32 @@ def test_no_command_loads_ray_to_be_shown(argv: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_reset_forgets_where_the_learner_stood_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AOI_STATE_DIR", str(tmp_path))
+    folder = tmp_path / "learner" / "checkpoints"
+    said = CliRunner().invoke(learn.app, ["reset"])
+    assert said.exit_code == 0 and "no checkpoint yet" in said.output
+    known = {"i/0": Ingested(pattern="p", decision=Decision.DROPPED, reason="leaks", turn=4)}
+    current = ModelRef(model_id="m@1", location="/m", digest=f"sha256:{'0' * 64}")
+    written = Manifest(
+        number=4,
+        epoch=2,
+        written_at=datetime(2026, 1, 1, tzinfo=UTC),
+        offsets={0: 7},
+        watch_offsets={1: 9},
+        ingested=known,
+        current=current,
+    )
+    with Checkpoints(folder) as checkpoints:
+        checkpoints.save(written)
+        busy = CliRunner().invoke(learn.app, ["reset"])
+        assert isinstance(busy.exception, WriterBusy)
+    assert CliRunner().invoke(learn.app, ["reset"]).exit_code == 0
+    found = latest(folder)
+    assert found is not None
+    assert (found[1].number, found[1].offsets, found[1].watch_offsets) == (5, {}, {})
+    assert found[1].ingested == known and found[1].current == current
