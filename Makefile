@@ -4,10 +4,10 @@ BIN := .venv/bin
 FLOORS := agents streams learner deploy
 PYTEST ?= -q
 
-.PHONY: help setup demo test check format lock clean
+.PHONY: help setup demo test check format lock clean bench-skill
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready ## make .venv with everything that AOI needs on a CPU machine
 	@:
@@ -15,7 +15,7 @@ setup: .venv/.ready ## make .venv with everything that AOI needs on a CPU machin
 .venv/.ready: constraints/cpu.txt pyproject.toml .ci/setup
 	@sh .ci/setup
 
-demo: setup ## an incident from alert to verified repair, on this machine
+demo: setup ## a storm of alerts repaired, its failures learned from, a second storm
 	@$(BIN)/aoi demo
 
 test: setup ## all tests (PYTEST="-k name" for some)
@@ -39,6 +39,10 @@ lock: setup ## resolve constraints/*.txt anew from pyproject.toml
 	uv pip compile pyproject.toml --python-platform x86_64-manylinux_2_31 --python-version 3.12 \
 	  --extra vllm --extra test -c constraints/gpu.in -o constraints/gpu.txt \
 	  --generate-hashes --no-emit-index-url --no-header -q
+
+bench-skill: setup ## does learning teach? 20 updates, and a control (an hour on two cores)
+	$(BIN)/python -m tests.bench.bench_skill --groups 4 --processes 2 --threads 1 --out .cache/skill
+	$(BIN)/python -m tests.bench.bench_skill --groups 4 --processes 2 --threads 1 --out .cache/skill-shuffled --shuffled
 
 clean: ## remove .venv and every cache (the state of a local AOI in .aoi stays)
 	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -1,10 +1,13 @@
-"""Solvers without a model: episodes whose outcome a test decides."""
+"""Solvers without Ray: episodes whose outcome a test decides, or played by real checkpoints."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from agents.models.local import LocalModel
 from learner.models import ModelRef
-from learner.rollout.collect import Job
+from learner.rewards.parts import RewardWeights
+from learner.rollout.collect import Job, solve_all
 from learner.samples import Episode
 
 
@@ -38,3 +41,25 @@ class FakeSolver:
     def __call__(self, jobs: Sequence[Job], model: ModelRef | None = None) -> list[Episode]:
         self.calls.append(list(jobs))
         return [told(job, success=self.succeeds(job)) for job in jobs]
+
+
+@dataclass(slots=True)
+class LocalSolver:
+    """Plays with the checkpoints themselves, in this process; close it when done."""
+
+    models: dict[str, LocalModel] = field(default_factory=dict)
+
+    def __call__(self, jobs: Sequence[Job], model: ModelRef | None = None) -> list[Episode]:
+        assert model is not None
+        return asyncio.run(solve_all(self.of(model), jobs, weights=RewardWeights()))
+
+    def of(self, model: ModelRef) -> LocalModel:
+        """Return a checkpoint, loaded once."""
+        if model.digest not in self.models:
+            self.models[model.digest] = LocalModel(model.path)
+        return self.models[model.digest]
+
+    def close(self) -> None:
+        """Let the checkpoints go."""
+        for model in self.models.values():
+            model.close()

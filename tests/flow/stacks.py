@@ -64,6 +64,33 @@ async def pipeline(
     approver: bool = True,
 ) -> AsyncIterator[tuple[Stack, Seen]]:
     """Run everything, with the test's function in the model's place, and watch every topic."""
+    with serving(reply) as url:
+        variables = {
+            "AOI_MODEL__BASE_URL": url,
+            "AOI_MODEL__NAME": "scripted",
+            "AOI_CLOSER__JUDGEMENT_SECONDS": "60",
+        }
+        async with watched(
+            incidents=incidents,
+            seed=seed,
+            lab=lab,
+            zones=variables | dict(zones or {}),
+            approver=approver,
+        ) as found:
+            yield found
+
+
+@asynccontextmanager
+async def watched(
+    *,
+    incidents: int,
+    seed: int,
+    lab: Mapping[str, str],
+    zones: Mapping[str, str],
+    rounds: int = 1,
+    approver: bool = True,
+) -> AsyncIterator[tuple[Stack, Seen]]:
+    """Run everything in a folder of its own, and watch every topic."""
     folder = Path(tempfile.mkdtemp(prefix="aoi-flow-"))
     reaper = subprocess.Popen(  # noqa: ASYNC220 - it watches this very process
         [sys.executable, str(REAPER), str(folder)],
@@ -73,42 +100,48 @@ async def pipeline(
         start_new_session=True,
     )
     try:
-        with serving(reply) as url:
-            variables = {
-                "AOI_MODEL__BASE_URL": url,
-                "AOI_MODEL__NAME": "scripted",
-                "AOI_CLOSER__JUDGEMENT_SECONDS": "60",
-            }
-            settings = StackSettings(
-                state_dir=folder,
-                seed=seed,
-                incidents=incidents,
-                approver_rules=APPROVER_RULES if approver else None,
-                lab_variables=lab,
-                zone_variables=variables | dict(zones or {}),
-            )
-            async with running(settings, lambda _: None) as stack:
-                seen = Seen()
-                watching = asyncio.create_task(_watch(stack, seen))
-                try:
-                    yield stack, seen
-                finally:
-                    watching.cancel()
-                    await asyncio.gather(watching, return_exceptions=True)
+        settings = StackSettings(
+            state_dir=folder,
+            seed=seed,
+            incidents=incidents,
+            rounds=rounds,
+            approver_rules=APPROVER_RULES if approver else None,
+            lab_variables=lab,
+            zone_variables=zones,
+        )
+        async with running(settings, lambda _: None) as stack:
+            seen = Seen()
+            watching = asyncio.create_task(_watch(stack, seen))
+            try:
+                yield stack, seen
+            finally:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         reaper.communicate()
 
 
-async def until_closed(stack: Stack, seen: Seen, *, incidents: int, seconds: float) -> None:
-    """Wait until that many incidents have a trajectory. Raises TimeoutError with the logs' ends."""
+async def until_closed(
+    stack: Stack,
+    seen: Seen,
+    *,
+    incidents: int,
+    seconds: float,
+    namespaces: tuple[str, ...] | None = None,
+) -> None:
+    """Wait until that many incidents (of these labs) have a trajectory.
+
+    Raises TimeoutError with the logs' ends.
+    """
+    names = stack.namespaces if namespaces is None else namespaces
     try:
         async with asyncio.timeout(seconds):
-            while len({one.incident_id for one in seen.closed(stack.namespaces)}) < incidents:
+            while len({one.incident_id for one in seen.closed(names)}) < incidents:
                 await asyncio.sleep(0.1)
     except TimeoutError:
         ends = {name: program.log.read_text()[-1500:] for name, program in stack.programs.items()}
-        closed = len(seen.closed(stack.namespaces))
+        closed = len(seen.closed(names))
         told = "\n".join(f"== {name}\n{text}" for name, text in ends.items())
         raise TimeoutError(f"{closed} of {incidents} closed after {seconds} s\n{told}") from None
 

@@ -1,12 +1,5 @@
-"""Fixtures of the learner's tests: a tiny checkpoint, samples of it, and a Ray of their own.
+"""Fixtures of the learner's tests: a tiny checkpoint, samples of it, and a Ray of their own."""
 
-Invariant: Ray leaves nothing behind, neither processes nor files, and writes nothing to the home
-folder of whoever runs the tests.
-"""
-
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -14,8 +7,11 @@ from random import Random
 import pytest
 import torch
 
+from deploy.embedded.ray_cluster import ray_environment
 from learner.pretrain.network import NetworkConfig, export_network, make_network
+from learner.ray_session import connect
 from learner.samples import Sample
+from tests.clusters import own_ray
 
 SIZES = NetworkConfig(
     vocabulary=300, hidden=32, layers=2, heads=2, kv_heads=1, head_dim=16, feed_forward=64
@@ -70,33 +66,10 @@ def drawn_samples() -> Callable[..., list[Sample]]:
 
 
 @pytest.fixture(scope="module")
-def own_ray(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Start a Ray of two CPUs for a module; end it and remove its session, come what may."""
-    ray = pytest.importorskip("ray")
-    place = Path(tempfile.mkdtemp(prefix="aoi-r"))
-    changed = {
-        "HOME": str(place),
-        "RAY_AUTH_MODE": "disabled",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    }
-    before = {name: os.environ.get(name) for name in changed}
-    os.environ.update(changed)
-    try:
-        ray.init(
-            num_cpus=2,
-            include_dashboard=False,
-            _temp_dir=str(place),
-            _node_ip_address="127.0.0.1",
-            object_store_memory=100_000_000,
-            log_to_driver=False,
-        )
-        yield
-    finally:
-        ray.shutdown()
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-        shutil.rmtree(place, ignore_errors=True)
+def joined_ray() -> Iterator[None]:
+    """Join a Ray of two CPUs for a module."""
+    pytest.importorskip("ray")
+    with own_ray() as cluster:
+        cluster.start()
+        with connect(environment=ray_environment(cluster.state_dir)):
+            yield

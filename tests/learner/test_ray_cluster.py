@@ -5,7 +5,6 @@ also when the session dies (`tests/reaper.py`).
 """
 
 import os
-import shutil
 import signal
 import stat
 import subprocess
@@ -13,7 +12,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -23,11 +21,11 @@ from deploy.embedded import process, short_path
 from deploy.embedded.errors import RayNotRunning, RayNotStarted, StateUnusable
 from deploy.embedded.ray_cluster import RayCluster, RayRecord, ray_environment
 from learner.ray_session import RayUnreachable, connect
+from tests.clusters import own_ray
 
 pytest.importorskip("ray")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
-REAPER = Path(__file__).parents[1] / "reaper.py"
 LOOPBACK = {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
 TASK = """
 import os, sys
@@ -38,28 +36,6 @@ with connect():
     print(*ray.get(told, timeout=60))
     sys.stdin.read()
 """
-
-
-@contextmanager
-def own_ray(*, below: str = "") -> Iterator[RayCluster]:
-    """Give a cluster object with a state folder of its own; end it and clean up, come what may."""
-    place = Path(tempfile.mkdtemp(prefix="aoi-test-"))
-    state_dir = place / below
-    state_dir.mkdir(parents=True, exist_ok=True)
-    reaper = subprocess.Popen(
-        [sys.executable, str(REAPER), str(state_dir)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    cluster = RayCluster(state_dir, cpus=2, object_store_bytes=100_000_000)
-    try:
-        yield cluster
-    finally:
-        cluster.stop()
-        shutil.rmtree(place, ignore_errors=True)
-        reaper.communicate()
 
 
 @pytest.fixture(scope="module")

@@ -1,79 +1,18 @@
 """The failure topic on the real broker: offsets by hand, nothing skipped, nothing silent."""
 
 import asyncio
-from datetime import UTC, datetime
 
 import pytest
-from aiokafka import AIOKafkaProducer
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from agents.contracts.envelope import Event
-from agents.contracts.ids import EventId, IncidentId
-from agents.contracts.incident import Task
-from agents.contracts.trajectory import Outcome, OutcomeSource, TrajectoryClosed
 from learner.source import Batch, KafkaSource, OffsetsGone
 from streams import login
 from streams.topics import TRAJECTORIES_FAILED
-from streams.wire import outgoing
 from tests.conftest import Space
+from tests.doubles.failures import failed, written
 
 pytestmark = pytest.mark.kafka
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def failed(number: int, *, revision: int = 0) -> Event:
-    fact = TrajectoryClosed(
-        incident_id=IncidentId(f"incident-{number}"),
-        revision=revision,
-        task=Task.DETECTION,
-        title="errors",
-        namespace="shop",
-        steps=(),
-        submission=None,
-        model_id=None,
-        guidance_ids=(),
-        outcome=Outcome.FAILURE,
-        source=OutcomeSource.JUDGE,
-        reason="wrong",
-        trainable=False,
-        opened_at=NOW,
-        closed_at=NOW,
-    )
-    return Event(
-        id=EventId(f"closed-{number}-{revision}"),
-        source="aoi/closer",
-        time=NOW,
-        key=fact.incident_id,
-        fact=fact,
-        incident=fact.incident_id,
-    )
-
-
-async def written(space: Space, *events: Event, junk: int = 0) -> None:
-    settings = space.login("closer")
-    producer = AIOKafkaProducer(
-        **login.aiokafka(settings), acks="all", transactional_id=f"{settings.group('closer')}-0"
-    )
-    await producer.start()
-    try:
-        async with producer.transaction():
-            for event in events:
-                for out in outgoing(event):
-                    if out.topic == TRAJECTORIES_FAILED.name:
-                        await producer.send(
-                            settings.topic(out.topic),
-                            key=out.record.key,
-                            value=out.record.value,
-                            headers=list(out.record.headers),
-                            partition=out.partition,
-                        )
-            for number in range(junk):
-                await producer.send(
-                    settings.topic(TRAJECTORIES_FAILED.name), value=b"junk", partition=number
-                )
-    finally:
-        await producer.stop()
 
 
 async def read(

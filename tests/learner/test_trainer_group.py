@@ -20,7 +20,7 @@ from learner.trainer.errors import LearnerGroupFailed
 from learner.trainer.group import GroupConfig, LearnerGroup
 
 pytestmark = [
-    pytest.mark.usefixtures("own_ray", "one_thread"),
+    pytest.mark.usefixtures("joined_ray", "one_thread"),
     pytest.mark.slow,
     pytest.mark.timeout(400),  # actors import torch and transformers anew
 ]

@@ -32,8 +32,8 @@ TASKS: tuple[Task, ...] = (
 """Mitigation is the product's work; the other three are a part of every run."""
 
 
-SIBLING_SEEDS = 1 << 50
-"""What is added to an incident's seed to draw its sibling: far from all other uses of seeds."""
+SIBLING_SEEDS, SEEDS_A_ROUND = 1 << 50, 1 << 40
+"""What is added to an incident's seed to draw its siblings: far from all other uses of seeds."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,8 +57,9 @@ class LabHost:
         numbers = range(settings.incidents)
         first = tuple(self._opened(_drawn(settings, number)) for number in numbers)
         self.rounds.append(first)
-        if settings.rounds > 1:
-            self.rounds.append(tuple(self._opened(sibling(self.drawn[name])) for name in first))
+        for later in range(2, settings.rounds + 1):
+            drawn = [sibling(self.drawn[name], number=later) for name in first]
+            self.rounds.append(tuple(map(self._opened, drawn)))
         self.release(1)
 
     def release(self, number: int) -> int:
@@ -117,9 +118,10 @@ class LabHost:
         return lab.namespace
 
 
-def sibling(drawn: Drawn) -> Drawn:
-    """Return another incident of the same family, task, application and split."""
-    return siblings(drawn, 1, first=drawn.seed + SIBLING_SEEDS)[0]
+def sibling(drawn: Drawn, *, number: int = 2) -> Drawn:
+    """Return the incident of that round: the same family, task, application and split."""
+    first = drawn.seed + SIBLING_SEEDS + (number - 2) * SEEDS_A_ROUND
+    return siblings(drawn, 1, first=first)[0]
 
 
 def _drawn(settings: LabSettings, number: int) -> Drawn:

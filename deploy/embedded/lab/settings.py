@@ -11,7 +11,7 @@ from agents.contracts.incident import Task
 class LabSettings(BaseSettings):
     """What the lab serves and where it sends its alerts.
 
-    rounds: with 2, each incident has a sibling that is held until its round is released.
+    rounds: in every one but the first, each incident has a sibling, held until it is released.
     catalogue_file: what the released labs are, for the learner's proving ground and no one else.
     spacing_seconds: wall time between two incidents' alerts (a storm by default).
     tick_seconds: virtual seconds that pass in every lab per wall second, beside what commands cost.
@@ -21,7 +21,7 @@ class LabSettings(BaseSettings):
 
     seed: int = Field(default=1, ge=0)
     incidents: int = Field(default=8, ge=1, le=1000)
-    rounds: int = Field(default=1, ge=1, le=2)
+    rounds: int = Field(default=1, ge=1, le=8)
     splits: tuple[str, ...] = Field(
         default=("A", "B"), min_length=1, description="in turn; B adds families never shown"
     )
