@@ -37,6 +37,7 @@ from learner.recipes import RECIPES
 from learner.selection import Selection
 from learner.settings import LearnerSettings
 from learner.source import KafkaSource
+from learner.trainer.errors import TrainerError
 from learner.turn import Learner, Step
 from streams import settings_fault
 from streams.logging import configure
@@ -78,7 +79,8 @@ def main() -> int:
         return _ended(NOT_STARTED, settings_fault.told(error))
     except Fatal as error:
         return _ended(NOT_STARTED, str(error))
-    except AoiError as error:
+    except (AoiError, TrainerError) as error:
+        log.exception("turn_failed")
         return _ended(FAILED, str(error))
 
 

@@ -177,8 +177,10 @@ class TransformersEngine:
         self.weights = name
 
     @torch.inference_mode()
-    def score(self, prompt: Sequence[int], completion: Sequence[int]) -> list[float]:
-        """Return the untempered log-prob of each completion id; only while nothing runs."""
+    def score(
+        self, prompt: Sequence[int], completion: Sequence[int], *, temperature: float = 1.0
+    ) -> list[float]:
+        """Return the log-prob of each completion id at a temperature; only while nothing runs."""
         ids = torch.tensor([[*prompt, *completion]], device=self._device)
         self._cache.reserve(1, ids.shape[1])
         self._cache.row = 0
@@ -187,7 +189,7 @@ class TransformersEngine:
             hidden = self._hidden(ids, places, None)[0, len(prompt) - 1 : -1]
         finally:
             self._cache.row = None
-        logprobs = torch.log_softmax(self._head(hidden).float(), dim=-1)
+        logprobs = torch.log_softmax(self._head(hidden).float() / temperature, dim=-1)
         found: list[float] = logprobs.gather(1, ids[0, len(prompt) :, None])[:, 0].tolist()
         return found
 

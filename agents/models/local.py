@@ -88,12 +88,14 @@ class LocalModel:
         """Serve these weights from now on, under this identity; running answers end before."""
         await self._batcher.exclusively(lambda: self._engine.assign(weights, name))
 
-    async def score(self, prompt: Sequence[int], completion: Sequence[int]) -> list[float]:
+    async def score(
+        self, prompt: Sequence[int], completion: Sequence[int], *, temperature: float = 1.0
+    ) -> list[float]:
         """Return the log-prob of each completion id after the prompt, as a trainer computes it."""
         found: list[float] = []
 
         def work() -> None:
-            found.extend(self._engine.score(prompt, completion))
+            found.extend(self._engine.score(prompt, completion, temperature=temperature))
 
         await self._batcher.exclusively(work)
         return found

@@ -68,8 +68,12 @@ class LabEnvRunner(EnvRunner, Checkpointable):
         )
 
     def score(self, prompt: Sequence[int], completion: Sequence[int]) -> list[float]:
-        """Return the policy's log-prob of each completion id: the probe after a weight sync."""
-        return asyncio.run(self.policy.score(prompt, completion))
+        """Return the policy's log-prob of each completion id: the probe after a weight sync.
+
+        It is of the tempered distribution, which is the one that is sampled from and trained.
+        """
+        temperature = self._settings.temperature
+        return asyncio.run(self.policy.score(prompt, completion, temperature=temperature))
 
     def take(self, weights: "Mapping[str, Tensor]", name: str) -> None:
         """Play with these weights from now on."""

@@ -93,14 +93,17 @@ def test_a_group_has_a_name_and_its_members_their_seeds() -> None:
     assert [job.seed for job in jobs[:3]] == [50, 51, 52]
 
 
-def test_samples_are_the_model_s_own_and_repeat() -> None:
-    jobs = grouped([SCALED], 2, temperature=1.0, seed=1)
+@pytest.mark.parametrize("temperature", [1.0, 0.6])
+def test_samples_are_the_model_s_own_and_repeat(temperature: float) -> None:
+    jobs = grouped([SCALED], 2, temperature=temperature, seed=1)
     model = LocalModel(SHIPPED_MODEL, max_batch=4, threads=1)
     try:
         first = asyncio.run(solve_all(model, jobs, weights=WEIGHTS))
         again = asyncio.run(solve_all(model, jobs, weights=WEIGHTS))
         sample = first[0].samples[0]
-        scored = asyncio.run(model.score(sample.prompt_ids, sample.completion_ids))
+        scored = asyncio.run(
+            model.score(sample.prompt_ids, sample.completion_ids, temperature=temperature)
+        )
     finally:
         model.close()
     assert [[s.completion_ids for s in one.samples] for one in first] == [
@@ -108,5 +111,4 @@ def test_samples_are_the_model_s_own_and_repeat() -> None:
     ]
     assert len({one.trajectory for one in first}) == 2
     assert sample.model_id == model.model_id
-    # sampled at temperature 1, so the recorded log-probs are those that a trainer computes
     assert scored == pytest.approx(sample.logprobs, abs=1e-3)
