@@ -20,12 +20,14 @@ def demo() -> LearnerSettings:
     return _with(
         {
             "failures": 4,
-            "candidates": 2,
+            "candidates": 4,
             "siblings": 3,
             "neighbours": 2,
             "updates": 1,
-            "groups": 6,
-            "group_size": 4,
+            "groups": 8,
+            "group_size": 6,
+            # what serves is sure of itself: cooler groups would all end alike
+            "temperature": 1.0,
             "gates": Gates(most_pairs=16, batch=16, fewest_pairs=10),
         }
     )

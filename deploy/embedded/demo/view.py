@@ -78,7 +78,9 @@ def learned(result: Learned) -> Text:
             style="red",
         )
     parts = [f"the learner took {result.seconds:.0f} s"]
-    if (turn := result.told) is not None:
+    if (turn := result.told) is not None and not turn.failures and not turn.updates:
+        parts.append("nothing had failed, so there was nothing to learn from")
+    elif turn is not None:
         parts.append(f"{turn.failures} failures read, {turn.corrected} corrections proved")
         parts.append(f"{len(turn.updates)} updates of the policy")
         parts.append(f"verdict on the candidate: {result.verdict.replace('_', ' ')}")
