@@ -59,14 +59,7 @@ def latest(folder: Path) -> tuple[Path, Manifest] | None:
     found = numbered(folder)
     if not found:
         return None
-    file = found[-1] / MANIFEST
-    try:
-        return found[-1], Manifest.model_validate_json(file.read_bytes())
-    except ValidationError as error:
-        raise Damaged(
-            f"expected a manifest in {file}, got: {error.errors()[0]['msg']}; remove "
-            f"{found[-1]} to go on from the checkpoint before it"
-        ) from error
+    return found[-1], _read(found[-1])
 
 
 class Checkpoints:
@@ -111,6 +104,10 @@ class Checkpoints:
         """Return the newest checkpoint and its manifest, or None. Raises Damaged."""
         return latest(self.folder)
 
+    def kept(self) -> list[Manifest]:
+        """Return the manifests that are still there, oldest first. Raises Damaged."""
+        return [_read(folder) for folder in numbered(self.folder)]
+
     def save(self, manifest: Manifest, fill: Callable[[Path], None] = lambda _: None) -> Path:
         """Write a checkpoint and return its folder; `fill` adds files to it before it counts.
 
@@ -142,6 +139,17 @@ class Checkpoints:
                 f"expected to write {self.folder} as epoch {self.epoch}, it stands at {standing}: "
                 "another learner has taken over"
             )
+
+
+def _read(folder: Path) -> Manifest:
+    file = folder / MANIFEST
+    try:
+        return Manifest.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        raise Damaged(
+            f"expected a manifest in {file}, got: {error.errors()[0]['msg']}; remove "
+            f"{folder} to go on from the checkpoint before it"
+        ) from error
 
 
 def _written(file: Path, content: bytes) -> None:

@@ -28,6 +28,7 @@ from agents.contracts.guidance import GuidancePublished
 from agents.contracts.ids import event_id
 from agents.contracts.trajectory import TrajectoryRecord
 from learner.algorithm import SEEDS
+from learner.candidates import folder_of, forget
 from learner.checkpoint import Checkpoints
 from learner.evolver.evolve import Evolved
 from learner.incidents import Drawn
@@ -150,7 +151,7 @@ class Learner:
             update={"turns": (*selected.state.turns, told)[-TURNS_KEPT:]}
         )
         self.tell(Step.CHECKPOINT, "writing the manifest")
-        await asyncio.to_thread(self.checkpoints.save, state)
+        await asyncio.to_thread(self._save, state)
         self.after(Step.CHECKPOINT)
         await self._publish(state)
         self.after(Step.PUBLISH)
@@ -177,6 +178,10 @@ class Learner:
                 "watch_offsets": dict(seen.offsets),
             }
         )
+
+    def _save(self, state: Manifest) -> None:
+        self.checkpoints.save(state)
+        forget(self.models, self.checkpoints.kept())
 
     async def _ready(self, state: Manifest) -> None:
         """Have the policy stand where the manifest says: at its trainer, else at `current`."""
@@ -268,7 +273,7 @@ class Learner:
         )
         if not any(one.sequences for one in told):
             return state, tuple(told)
-        folder = self.models / f"observer-t{state.number:06d}"
+        folder = folder_of(self.models, state.number)
         candidate = await asyncio.to_thread(self.policy.export, folder)
         self._stands_at = str(folder)
         update = {"candidate": candidate, "trainer": str(folder)}

@@ -143,8 +143,8 @@ class Plays:
         )
 
     def export(self, folder: Path) -> ModelRef:
-        del folder
-        return NEW
+        folder.mkdir(parents=True)
+        return NEW.model_copy(update={"location": str(folder)})
 
     def solve(self, jobs: Sequence[Job], model: ModelRef | None = None) -> list[Episode]:
         return [told(job, success=self.succeeds(job, model)) for job in jobs]
@@ -216,7 +216,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
 
 def candidate_wins(job: Job, model: ModelRef | None) -> bool:
     del job
-    return model == NEW
+    return model is not None and model.model_id == NEW.model_id
 
 
 def candidate_loses(job: Job, model: ModelRef | None) -> bool:
@@ -228,7 +228,8 @@ async def test_a_turn_goes_through_its_steps_and_promotes_what_is_better(make: M
     bench.topic.waiting = ["i"]
     state = await bench.turn(await bench.learner.begin(OLD))
     assert bench.steps == list(Step)
-    assert (state.current, state.previous, state.candidate) == (NEW, OLD, NEW)
+    assert (state.current.model_id, state.previous) == (NEW.model_id, OLD)
+    assert state.candidate == state.current
     assert state.watched is not None and state.watched.promised == 1.0
     told = state.turns[-1]
     assert (told.failures, told.corrected, told.promoted) == (1, 1, NEW.model_id)
@@ -319,3 +320,18 @@ def test_a_missing_checkpoint_names_its_variable(tmp_path: Path) -> None:
         reference(None, "AOI_LEARN__MODEL")
     with pytest.raises(Fatal, match="AOI_LEARN__EVOLVER"):
         reference(tmp_path, "AOI_LEARN__EVOLVER")
+
+
+async def test_candidates_that_nothing_names_any_more_are_removed(
+    make: Make, tmp_path: Path
+) -> None:
+    bench = make(*[None] * 5, 0.5)
+    serving = tmp_path / "models" / "observer-t000001"
+    serving.mkdir(parents=True)
+    current = OLD.model_copy(update={"location": str(serving)})
+    state = await bench.learner.begin(current)
+    state = state.model_copy(update={"curriculum": (DRAWN,), "number": 1})
+    for _ in range(5):
+        state = await bench.turn(state)
+    left = sorted(folder.name for folder in (tmp_path / "models").iterdir())
+    assert left == ["observer-t000001", *(f"observer-t{n:06d}" for n in (4, 5, 6))]
