@@ -12,6 +12,7 @@ import orjson
 import typer
 from rich.console import Console
 
+from agents.settings import ModelSettings
 from deploy.cli._login import fail
 from deploy.embedded.demo import learning, view
 from deploy.embedded.demo.board import ROUNDS, Board
@@ -49,11 +50,16 @@ def demo(
     plain: bool = typer.Option(False, "--plain", help="No live table (for logs)."),
 ) -> None:
     """Start Kafka, the lab, the zones and an approver; follow a storm, learn, follow another."""
-    if learn and importlib.util.find_spec("ray") is None:
-        fail("learning needs Ray: `pip install 'aoi[learner]'`, or run `aoi demo --no-learn`")
     console = Console(stderr=as_json)
     if not console.is_terminal:
         console = Console(stderr=as_json, width=PLAIN_WIDTH)
+    if learn and ModelSettings().base_url is not None:
+        console.print(
+            "an endpoint answers (AOI_MODEL__BASE_URL), its weights are not here to train"
+        )
+        learn = False
+    if learn and importlib.util.find_spec("ray") is None:
+        fail("learning needs Ray: `pip install 'aoi[learner]'`, or run `aoi demo --no-learn`")
     settings = StackSettings(
         state_dir=EmbeddedSettings().state_dir,
         seed=seed,
