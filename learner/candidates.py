@@ -10,19 +10,18 @@ from pathlib import Path
 
 from learner.manifest import Manifest
 
-PREFIX = "observer-t"
-DIGITS = 6
+PREFIX = "observer-e"
 
 
-def folder_of(models: Path, turn: int) -> Path:
-    """Return where the candidate of a turn is written."""
-    return models / f"{PREFIX}{turn:0{DIGITS}d}"
+def folder_of(models: Path, epoch: int, turn: int) -> Path:
+    """Return where the candidate of a turn is written: a writer that redoes one has its own."""
+    return models / f"{PREFIX}{epoch}-t{turn}"
 
 
 def forget(models: Path, kept: Iterable[Manifest]) -> None:
     """Remove the folders of candidates that no kept checkpoint needs."""
     named = {name for manifest in kept for name in _named(manifest)}
-    for folder in models.glob(f"{PREFIX}{'[0-9]' * DIGITS}"):
+    for folder in models.glob(f"{PREFIX}*-t*"):
         if folder.name not in named:
             shutil.rmtree(folder, ignore_errors=True)
 

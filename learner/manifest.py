@@ -146,9 +146,10 @@ TURNS_KEPT = 100
 class Manifest(_Part):
     """One checkpoint.
 
-    offsets: the next offset of each partition of the failure topic. ingested: decisions by
-    `<incident>/<revision>`. guides: what stands on the topic, by signature. curriculum: incidents
-    to train on, newest last. trainer: the folder that training goes on from (None: from `current`).
+    offsets: the next offset of each partition of the failure topic, whose id is `topic_id`.
+    ingested: decisions by `<incident>/<revision>`. guides: what stands on the topic, by signature.
+    curriculum: incidents to train on, newest last. trainer: the folder that training goes on from
+    (None: from `current`).
     watched: the promoted model's live outcomes, read up to `watch_offsets`.
     """
 
@@ -157,6 +158,7 @@ class Manifest(_Part):
     epoch: int = Field(ge=0)
     written_at: datetime
     offsets: dict[int, int] = Field(default_factory=dict)
+    topic_id: str | None = None
     ingested: dict[str, Ingested] = Field(default_factory=dict)
     guides: dict[str, Guide] = Field(default_factory=dict)
     curriculum: tuple[Drawn, ...] = ()
@@ -168,6 +170,7 @@ class Manifest(_Part):
     trainer: str | None = None
     watched: Watched | None = None
     watch_offsets: dict[int, int] = Field(default_factory=dict)
+    watch_topic_id: str | None = None
     turns: tuple[TurnTold, ...] = ()
 
     def by_pattern(self) -> dict[str, int]:

@@ -19,7 +19,7 @@ def demo() -> LearnerSettings:
     """Return a turn of two or three minutes on two cores: one update, at most 16 pairs."""
     return _with(
         {
-            "failures": 4,
+            "failures": 12,
             "candidates": 4,
             "siblings": 3,
             "neighbours": 2,

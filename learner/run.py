@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import signal
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -115,6 +116,7 @@ async def run(
     """
     home = places.state_dir.resolve() / FOLDER
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _keep_temporary_files_in(home / "tmp")
     base = reference(settings.model, "AOI_LEARN__MODEL")
     evolver = reference(settings.evolver, "AOI_LEARN__EVOLVER")
     policy = RayPolicy(settings, home / "rllib")
@@ -148,6 +150,12 @@ async def run(
         repairer.close()
 
 
+def _keep_temporary_files_in(folder: Path) -> None:
+    """Have this process and its libraries write below the state folder, which a crash leaves."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    tempfile.tempdir = str(folder)
+
+
 async def _turns(
     learner: Learner,
     proving: Proving,
@@ -165,7 +173,14 @@ async def _turns(
             await asyncio.sleep(learner.settings.pause_seconds)
             continue
         proving.begin(state)
-        state = await learner.turn(state, batch)
+        try:
+            state = await learner.turn(state, batch)
+        except Transient as error:
+            # Kafka went away: the checkpoint tells how far the turn came, and what is owed
+            log.warning("kafka_waits", error=str(error))
+            await asyncio.sleep(RETRY_SECONDS)
+            state = await _patiently(partial(learner.begin, base))
+            continue
         tell.clear()
         taken += 1
         log.info("turn_ended", turn=state.number, serving=state.current.model_id)

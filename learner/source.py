@@ -5,6 +5,7 @@ checkpoint holds them, so that a crash reads the same failures again and none is
 that the log no longer has are an error, never a silent jump.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -19,11 +20,13 @@ from streams import login
 from streams.codec import Received, Record, Source, decode
 from streams.settings import KafkaSettings
 from streams.topic import Topic
+from streams.topic_identity import identity
 from streams.topics import TRAJECTORIES_FAILED
 
 POLL_MS = 500
 STALLED_POLLS = 60
 FETCH_BYTES = 4 * 1_048_576
+REMEDY = "`aoi learn reset` goes on with what is there"
 
 
 class OffsetsGone(AoiError):
@@ -43,11 +46,13 @@ class Failure:
 class Batch:
     """What was read: failures not seen before, and the offsets behind everything that was read.
 
+    topic_id: the broker's own id of the topic that was read, another one if it was made anew.
     repeats: records whose id was ingested before. unreadable: records that are no trajectory.
     """
 
     failures: tuple[Failure, ...]
     offsets: Mapping[int, int]
+    topic_id: str | None = None
     repeats: int = 0
     unreadable: int = 0
 
@@ -55,8 +60,18 @@ class Batch:
 class FailureSource(Protocol):
     """Gives failures from an offset on."""
 
-    async def read(self, offsets: Mapping[int, int], known: frozenset[str], *, limit: int) -> Batch:
-        """Return at most `limit` failures that are not known. Raises OffsetsGone, Transient."""
+    async def read(
+        self,
+        offsets: Mapping[int, int],
+        known: frozenset[str],
+        *,
+        limit: int,
+        topic_id: str | None = None,
+    ) -> Batch:
+        """Return at most `limit` failures that are not known; `topic_id` is of the offsets.
+
+        Raises OffsetsGone, Transient.
+        """
         ...
 
 
@@ -112,11 +127,19 @@ class KafkaSource:
         self._topic, self._wanted = topic, wanted
         self._name = settings.topic(topic.name)
 
-    async def read(self, offsets: Mapping[int, int], known: frozenset[str], *, limit: int) -> Batch:
+    async def read(
+        self,
+        offsets: Mapping[int, int],
+        known: frozenset[str],
+        *,
+        limit: int,
+        topic_id: str | None = None,
+    ) -> Batch:
         """Return what stands behind the offsets now, at most `limit` failures.
 
-        A partition without an offset is read from its beginning. Raises OffsetsGone, Transient
-        when the broker does not answer, Fatal without the right to read.
+        A partition without an offset is read from its beginning. Raises OffsetsGone (also when the
+        topic is another than the offsets are of), Transient when the broker does not answer, Fatal
+        without the right to read.
         """
         consumer = AIOKafkaConsumer(
             isolation_level="read_committed",
@@ -127,7 +150,13 @@ class KafkaSource:
         )
         try:
             await consumer.start()
-            return await self._read(consumer, offsets, known, limit)
+            actual = await asyncio.to_thread(identity, self._settings, self._name)
+            if offsets and topic_id is not None and topic_id != actual:
+                raise OffsetsGone(
+                    f"expected {self._name} to be the topic that was read before ({topic_id}), it "
+                    f"was made anew ({actual}); {REMEDY}"
+                )
+            return await self._read(consumer, offsets, known, limit, actual)
         except TopicAuthorizationFailedError as error:
             raise Fatal(f"may not read {self._name}: run `aoi topics apply`") from error
         except (KafkaError, OSError) as error:
@@ -160,6 +189,7 @@ class KafkaSource:
         offsets: Mapping[int, int],
         known: frozenset[str],
         limit: int,
+        topic_id: str,
     ) -> Batch:
         places = self._places()
         consumer.assign(places)
@@ -171,8 +201,7 @@ class KafkaSource:
                 raise OffsetsGone(
                     f"expected {self._name} partition {place.partition} to hold offset {offset}, "
                     f"it holds {begins[place]} to {ends[place]}: the learner was away for longer "
-                    "than the topic is kept, or the topic was made anew; `aoi learn reset` goes on "
-                    "with what is there"
+                    f"than the topic is kept; {REMEDY}"
                 )
             consumer.seek(place, offset)
         found = _Gathering(
@@ -186,6 +215,7 @@ class KafkaSource:
         return Batch(
             failures=tuple(found.failures),
             offsets=found.offsets,
+            topic_id=topic_id,
             repeats=found.repeats,
             unreadable=found.unreadable,
         )

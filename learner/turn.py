@@ -29,7 +29,7 @@ from agents.contracts.ids import event_id
 from agents.contracts.trajectory import TrajectoryRecord
 from learner.algorithm import SEEDS
 from learner.candidates import folder_of, forget
-from learner.checkpoint import Checkpoints
+from learner.checkpoint import Checkpoints, Damaged
 from learner.evolver.evolve import Evolved
 from learner.incidents import Drawn
 from learner.manifest import (
@@ -158,10 +158,19 @@ class Learner:
         return state
 
     async def read(self, before: Manifest) -> Batch:
-        """Return the failures that stand behind the manifest's offsets."""
+        """Return the failures that stand behind the manifest's offsets.
+
+        Where live outcomes call for a rollback there are none: nothing is done before that.
+        """
+        if self._rollback_due(before):
+            self.tell(Step.SOURCE, "waiting until a rollback is judged")
+            return Batch(failures=(), offsets=before.offsets, topic_id=before.topic_id)
         self.tell(Step.SOURCE, "reading failures")
         batch = await self.source.read(
-            before.offsets, frozenset(before.ingested), limit=self.settings.failures
+            before.offsets,
+            frozenset(before.ingested),
+            limit=self.settings.failures,
+            topic_id=before.topic_id,
         )
         self.tell(Step.SOURCE, f"{len(batch.failures)} new failures")
         return batch
@@ -170,18 +179,28 @@ class Learner:
         """Return the manifest with the live outcomes of the promoted model since the last look."""
         if before.watched is None:
             return before
-        seen = await self.outcomes.read(before.watch_offsets, frozenset(), limit=10_000)
+        seen = await self.outcomes.read(
+            before.watch_offsets, frozenset(), limit=10_000, topic_id=before.watch_topic_id
+        )
         records = [one.record for one in seen.failures]
         return before.model_copy(
             update={
                 "watched": before.watched.seen(records),
                 "watch_offsets": dict(seen.offsets),
+                "watch_topic_id": seen.topic_id,
             }
         )
 
+    def _rollback_due(self, state: Manifest) -> bool:
+        return state.watched is not None and state.watched.due(self.selection.tolerance)
+
     def _save(self, state: Manifest) -> None:
         self.checkpoints.save(state)
-        forget(self.models, self.checkpoints.kept())
+        try:
+            forget(self.models, self.checkpoints.kept())
+        except Damaged as error:
+            # what it names is not known, so all stays
+            log.warning("candidates kept", reason=str(error))
 
     async def _ready(self, state: Manifest) -> None:
         """Have the policy stand where the manifest says: at its trainer, else at `current`."""
@@ -242,6 +261,7 @@ class Learner:
                 "epoch": self.checkpoints.epoch,
                 "written_at": self.clock(),
                 "offsets": dict(batch.offsets),
+                "topic_id": batch.topic_id,
                 "ingested": ingested,
                 "guides": guides,
                 "outbox": tuple(owed),
@@ -255,6 +275,9 @@ class Learner:
 
     async def _trained(self, state: Manifest) -> tuple[Manifest, tuple[UpdateTold, ...]]:
         """Update the policy on the curriculum; without one there is nothing to learn from."""
+        if self._rollback_due(state):
+            self.tell(Step.TRAIN, "waiting until a rollback is judged")
+            return state, ()
         if not state.curriculum or not self.settings.updates:
             self.tell(Step.TRAIN, "no incidents to train on")
             return state, ()
@@ -273,7 +296,7 @@ class Learner:
         )
         if not any(one.sequences for one in told):
             return state, tuple(told)
-        folder = folder_of(self.models, state.number)
+        folder = folder_of(self.models, state.epoch, state.number)
         candidate = await asyncio.to_thread(self.policy.export, folder)
         self._stands_at = str(folder)
         update = {"candidate": candidate, "trainer": str(folder)}

@@ -1,4 +1,4 @@
-"""`aoi learn start|stop|reset`: the learner in the background, the Ray below it, its place.
+"""`aoi learn start|stop`: the learner in the background, and the Ray below it.
 
     embedded   start: Ray, then the driver     stop: the driver, then Ray
     joined     start: the driver               stop: the driver
@@ -6,18 +6,17 @@
 Invariant: a Ray that an address names is somebody else's: it is neither started nor stopped.
 """
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
 
 from deploy.cli._login import SAID_NOTHING, embedded
 from deploy.embedded.broker import EmbeddedBroker
+from deploy.embedded.demo.learning import MARK
 from deploy.embedded.learner_process import LearnerProcess
 from deploy.embedded.ray_cluster import RayCluster, ray_environment
 from deploy.embedded.settings import EmbeddedSettings, RaySettings
 from deploy.embedded.shipped import learner_variables
-from learner.checkpoint import Checkpoints
 from learner.ray_session import probe
 from streams.settings import KafkaSettings
 from streams.topic import Outsider
@@ -49,6 +48,8 @@ def _ray(state_dir: Path, address: str | None) -> dict[str, str]:
     if not cluster.status().running:
         typer.echo("starting Ray on this machine, some seconds", err=True)
     cluster.start()
+    # whoever started it, it is kept for the user now: no later demo may end it
+    (state_dir / MARK).unlink(missing_ok=True)
     found = cluster.status()
     typer.echo(f"Ray: {found.address}, process {found.pid}, log {found.log}")
     return ray_environment(state_dir)
@@ -68,32 +69,9 @@ def stop() -> None:
     state_dir = EmbeddedSettings().state_dir.resolve()
     driver = LearnerProcess(state_dir)
     if driver.running() is not None:
-        typer.echo("ending the learner; it finishes its checkpoint, up to 60 s", err=True)
+        typer.echo(
+            "ending the learner, up to 60 s; the next start takes an unfinished turn up again",
+            err=True,
+        )
     typer.echo(f"learner: {'stopped' if driver.stop() else 'was not running'}")
     typer.echo(f"Ray: {'stopped' if RayCluster(state_dir).stop() else 'was not running'}")
-
-
-def reset() -> None:
-    """Write a checkpoint that reads the topics from their beginnings; all else stays known.
-
-    Raises WriterBusy while a learner runs, Damaged.
-    """
-    folder = EmbeddedSettings().state_dir.resolve() / "learner" / "checkpoints"
-    with Checkpoints(folder) as checkpoints:
-        found = checkpoints.latest()
-        if found is None:
-            typer.echo("no checkpoint yet: a learner reads the topics from their beginnings anyway")
-            return
-        before = found[1]
-        fresh = {
-            "number": before.number + 1,
-            "epoch": checkpoints.epoch,
-            "written_at": datetime.now(UTC),
-            "offsets": {},
-            "watch_offsets": {},
-        }
-        checkpoints.save(before.model_copy(update=fresh))
-    typer.echo(
-        f"the learner goes on from the beginnings of its topics; the {len(before.ingested)} "
-        "failures that it knows, its models and its guidance stay"
-    )

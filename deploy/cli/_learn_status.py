@@ -18,6 +18,8 @@ from agents.worker import AoiError
 from deploy.cli._login import SAID_NOTHING
 from deploy.cli._request_view import plain
 from deploy.embedded.broker import EmbeddedBroker
+from deploy.embedded.learner_process import LearnerProcess
+from deploy.embedded.ray_cluster import RayCluster
 from deploy.embedded.settings import EmbeddedSettings
 from learner.checkpoint import latest
 from learner.manifest import Decision, JudgementTold, Manifest, UpdateTold
@@ -33,10 +35,21 @@ def show(*, as_json: bool) -> None:
     """Print the state of this state folder's learner. Raises Damaged."""
     manifest = newest(EmbeddedSettings().state_dir)
     behind = lag({} if manifest is None else manifest.offsets)
+    running = processes(EmbeddedSettings().state_dir)
     if as_json:
-        typer.echo(orjson.dumps(content(manifest, behind)))
+        typer.echo(orjson.dumps({**content(manifest, behind), "running": running}))
         return
     Console().print(picture(manifest, behind))
+    for name, said in running.items():
+        typer.echo(f"{name}: {said or 'not running'}")
+
+
+def processes(state_dir: Path) -> dict[str, str | None]:
+    """Return what runs of this state folder: the learner's process and log, Ray's address."""
+    driver = LearnerProcess(state_dir)
+    found = driver.running()
+    told = None if found is None else f"process {found.process.pid}, log {driver.log}"
+    return {"learner": told, "ray": RayCluster(state_dir).status().address}
 
 
 def newest(state_dir: Path) -> Manifest | None:

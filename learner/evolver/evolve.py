@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+import structlog
+
 from agents.contracts.guidance import GuidancePublished
 from agents.contracts.ids import IncidentId
 from agents.contracts.trajectory import Outcome, TrajectoryRecord
-from agents.models.protocol import Model
+from agents.models.protocol import Model, ModelUnavailable
 from learner.evolver.augment import variants
 from learner.evolver.correction import Correction
 from learner.evolver.diagnosis import Diagnosis, Pattern, diagnose
@@ -26,6 +28,8 @@ from learner.evolver.repair import Repaired, repair
 from learner.incidents import Drawn
 from learner.manifest import Decision
 
+log = structlog.get_logger(__name__)
+
 
 class Reason(StrEnum):
     """Why; `proved` alone stands for a correction. The last four are those of `Refused`."""
@@ -33,6 +37,7 @@ class Reason(StrEnum):
     PROVED = "proved"
     NOT_FAILED = "not_failed"
     NO_GROUND = "no_ground"
+    UNANSWERED = "unanswered"
     MALFORMED = "malformed"
     LEAKS = "leaks"
     REFUSED_BY_ORACLE = "refused_by_oracle"
@@ -77,7 +82,10 @@ class Evolver:
     counts: Counter[tuple[Pattern, Reason]] = field(default_factory=Counter)
 
     def evolve(self, record: TrajectoryRecord, *, now: datetime) -> Evolved:
-        """Return what the record gives. Blocks; raises what the model and the solver raise."""
+        """Return what the record gives. Blocks; raises what the solver raises.
+
+        A record that the model can't answer, such as one of too many tokens, is dropped.
+        """
         diagnosis = diagnose(record)
         evolved = self._evolved(record, diagnosis, now)
         self.counts[(evolved.pattern, evolved.reason)] += 1
@@ -111,7 +119,11 @@ class Evolver:
         drawn = self.ground.find(record)
         if drawn is None:
             return dropped(Reason.NO_GROUND)
-        written = self._written(record, diagnosis)
+        try:
+            written = self._written(record, diagnosis)
+        except ModelUnavailable as error:
+            log.warning("repair unanswered", incident=record.incident_id, reason=str(error))
+            return dropped(Reason.UNANSWERED, drawn)
         if not written:
             return dropped(Reason.MALFORMED, drawn)
         clean = [one for one in written if _publishable(record, one, now)]

@@ -149,6 +149,13 @@ def test_training_admits_no_held_out_family() -> None:
         assert evolved.curriculum == ()
 
 
+def test_a_failure_that_the_model_cannot_answer_is_dropped_and_still_trains() -> None:
+    made = evolver(correction(UNDO))
+    made.model = ScriptedModel([])
+    evolved = made.evolve(RECORD, now=at(0))
+    assert evolved.reason is Reason.UNANSWERED and len(evolved.curriculum) == 5
+
+
 def test_a_success_becomes_variants() -> None:
     made = evolver(correction(UNDO))
     assert made.augment(RECORD) == ()

@@ -12,6 +12,7 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
+from agents.contracts.model import ModelPromoted
 from deploy.cli import _learn_cluster, learn
 from deploy.embedded.errors import LearnerNotStarted
 from deploy.embedded.learner_process import LearnerProcess
@@ -161,3 +162,14 @@ def test_reset_forgets_where_the_learner_stood_and_nothing_else(
     assert found is not None
     assert (found[1].number, found[1].offsets, found[1].watch_offsets) == (5, {}, {})
     assert found[1].ingested == known and found[1].current == current
+    assert found[1].outbox == ()
+
+    promoted = found[1].model_copy(update={"promoted_at": datetime(2026, 1, 1, tzinfo=UTC)})
+    with Checkpoints(folder) as checkpoints:
+        checkpoints.save(promoted.model_copy(update={"number": 6}))
+    assert CliRunner().invoke(learn.app, ["reset"]).exit_code == 0
+    found = latest(folder)
+    assert found is not None
+    (owed,) = found[1].outbox
+    fact = owed.event("aoi/learner").fact
+    assert isinstance(fact, ModelPromoted) and fact.model_id == current.model_id

@@ -64,5 +64,17 @@ async def test_offsets_that_are_gone_are_an_error(space: Space) -> None:
     assert (await read(space, dict(batch.offsets))).failures == ()
     with pytest.raises(OffsetsGone, match="away for longer"):
         await read(space, dict.fromkeys(batch.offsets, 0))
-    with pytest.raises(OffsetsGone, match="made anew"):
+    with pytest.raises(OffsetsGone, match="away for longer"):
         await read(space, dict.fromkeys(batch.offsets, 10_000))
+
+
+async def test_offsets_of_a_topic_that_was_made_anew_are_an_error(space: Space) -> None:
+    source = KafkaSource(space.login("learner"))
+    await written(space, *(failed(n) for n in range(8)))
+    batch = await source.read({}, frozenset(), limit=100)
+    assert batch.topic_id is not None
+    again = await source.read(batch.offsets, frozenset(), limit=100, topic_id=batch.topic_id)
+    assert (again.failures, again.topic_id) == ((), batch.topic_id)
+    with pytest.raises(OffsetsGone, match="made anew"):
+        await source.read(batch.offsets, frozenset(), limit=100, topic_id="another")
+    assert len((await source.read({}, frozenset(), limit=100, topic_id="another")).failures) == 8

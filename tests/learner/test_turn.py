@@ -21,6 +21,7 @@ from learner.evolver.evolve import Evolved, Reason
 from learner.incidents import Drawn
 from learner.manifest import Decision, Manifest, UpdateTold
 from learner.models import ModelRef
+from learner.promotion import Watched
 from learner.recipes import demo, standard
 from learner.rollout.collect import Job
 from learner.run import reference
@@ -52,7 +53,14 @@ class Topic:
     written: dict[EventId, Event] = field(default_factory=dict)
     away: bool = False
 
-    async def read(self, offsets: Mapping[int, int], known: frozenset[str], *, limit: int) -> Batch:
+    async def read(
+        self,
+        offsets: Mapping[int, int],
+        known: frozenset[str],
+        *,
+        limit: int,
+        topic_id: str | None = None,
+    ) -> Batch:
         at_offset = offsets.get(0, 0)
         names = self.waiting[at_offset : at_offset + limit]
         failures = tuple(
@@ -326,7 +334,7 @@ async def test_candidates_that_nothing_names_any_more_are_removed(
     make: Make, tmp_path: Path
 ) -> None:
     bench = make(*[None] * 5, 0.5)
-    serving = tmp_path / "models" / "observer-t000001"
+    serving = tmp_path / "models" / "observer-e0-t1"
     serving.mkdir(parents=True)
     current = OLD.model_copy(update={"location": str(serving)})
     state = await bench.learner.begin(current)
@@ -334,4 +342,22 @@ async def test_candidates_that_nothing_names_any_more_are_removed(
     for _ in range(5):
         state = await bench.turn(state)
     left = sorted(folder.name for folder in (tmp_path / "models").iterdir())
-    assert left == ["observer-t000001", *(f"observer-t{n:06d}" for n in (4, 5, 6))]
+    assert left == ["observer-e0-t1", *(f"observer-e1-t{n}" for n in (4, 5, 6))]
+    damaged = bench.learner.checkpoints.folder / "000005" / "manifest.json"
+    damaged.write_text("{}")
+    bench.learner.evolver = Gains([None])
+    await bench.turn(state)
+    assert "observer-e1-t4" in {folder.name for folder in (tmp_path / "models").iterdir()}
+
+
+async def test_a_rollback_is_judged_before_anything_is_learned(make: Make) -> None:
+    bench = make(0.5, succeeds=candidate_wins)
+    bench.topic.waiting = ["i"]
+    state = await bench.learner.begin(OLD)
+    watched = Watched(model=OLD, previous=NEW, promised=0.9).seen(
+        failed(incident_id=IncidentId(f"live-{n}"), model_id=OLD.model_id) for n in range(9)
+    )
+    state = await bench.turn(state.model_copy(update={"watched": watched, "curriculum": (DRAWN,)}))
+    assert (state.current, state.turns[-1].rolled_back) == (NEW, OLD.model_id)
+    assert bench.policy.fed == [] and state.turns[-1].failures == 0
+    assert (await bench.turn(state)).turns[-1].failures == 1

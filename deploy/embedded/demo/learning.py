@@ -13,6 +13,7 @@ from pathlib import Path
 
 from deploy.embedded.demo.progress import Progress, ProgressFile
 from deploy.embedded.errors import EmbeddedError
+from deploy.embedded.learner_process import LearnerProcess
 from deploy.embedded.ray_cluster import RayCluster, ray_environment
 from deploy.embedded.settings import RaySettings
 from deploy.embedded.shipped import learner_variables
@@ -25,6 +26,8 @@ MODULE = "learner.run"
 NAME = "learner"
 POLL_SECONDS = 0.25
 NO_VERDICT = "none"
+MARK = "stack.ray"
+"""Says that the running Ray is a demo's own, so that a later one may end it."""
 
 Show = Callable[[Iterable[Progress], float], None]
 """Hears the steps that were told of so far, and the seconds that the turn has taken."""
@@ -67,6 +70,13 @@ def program(stack: Stack, ray: Mapping[str, str]) -> Program:
 async def turn(stack: Stack, show: Show, *, limit: float) -> Learned:
     """Let the learner take one turn on a Ray of this state folder; `limit` in seconds, all in."""
     started = time.monotonic()
+    if (busy := LearnerProcess(stack.state).running()) is not None:
+        return Learned(
+            seconds=0.0,
+            log=LearnerProcess(stack.state).log,
+            failed=f"a learner runs already in this state folder (process {busy.process.pid}): "
+            "end it with `aoi learn stop`, or run `aoi demo --no-learn`",
+        )
     try:
         async with ray(stack.state) as environment:
             left = limit - (time.monotonic() - started)
@@ -127,7 +137,7 @@ async def ray(state: Path) -> AsyncIterator[dict[str, str]]:
         yield {"RAY_ADDRESS": address}
         return
     cluster = RayCluster(state)
-    mark = state / "stack.ray"
+    mark = state / MARK
     someone_s = cluster.status().running and not mark.exists()
     try:
         if not someone_s:

@@ -169,7 +169,11 @@ def test_a_broker_that_does_not_answer_leaves_the_lag_unknown(
 def test_the_command_prints_one_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AOI_STATE_DIR", str(tmp_path))
     done = CliRunner().invoke(learn.app, ["status", "--json"])
-    assert json.loads(done.output) == {"checkpoint": None, "lag": "unknown"}
+    assert json.loads(done.output) == {
+        "checkpoint": None,
+        "lag": "unknown",
+        "running": {"learner": None, "ray": None},
+    }
     assert "no checkpoint yet" in CliRunner().invoke(learn.app, ["status"]).output
 
 
