@@ -23,6 +23,7 @@ import structlog
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from agents.contracts.model import ModelPromoted, ModelRole, ModelRolledBack
 from agents.contracts.trajectory import Outcome
 from agents.models.local import LocalModel
 from agents.settings import Places
@@ -40,11 +41,11 @@ from learner.settings import LearnerSettings
 from learner.source import KafkaSource
 from learner.trainer.errors import TrainerError
 from learner.turn import Learner, Step
-from streams import settings_fault
+from streams import history, settings_fault
 from streams.logging import configure
 from streams.outbox import Outbox
 from streams.settings import KafkaSettings
-from streams.topics import TRAJECTORIES
+from streams.topics import MODELS, TRAJECTORIES
 
 STOPPED, FAILED, NOT_STARTED = 0, 1, 2
 FOLDER = "learner"
@@ -144,6 +145,8 @@ async def run(
                     tell=tell,
                     after=after,
                 )
+                if checkpoints.latest() is None:
+                    base = await _patiently(partial(serving, kafka, base))
                 return await _turns(learner, proving, tell, base, turns)
     finally:
         policy.stop()
@@ -195,6 +198,27 @@ async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
         except Transient as error:
             log.warning("kafka_waits", error=str(error))
             await asyncio.sleep(RETRY_SECONDS)
+
+
+async def serving(kafka: KafkaSettings, base: ModelRef) -> ModelRef:
+    """Return the model that the topic names, or `base` where it names none that is here.
+
+    A learner without a checkpoint needs it: another one may have promoted before.
+    """
+    named: ModelRef | None = None
+    async for _, event in history.events(kafka, [MODELS]):
+        fact = event.fact
+        if isinstance(fact, ModelPromoted | ModelRolledBack) and fact.role is ModelRole.OBSERVER:
+            named = ModelRef(model_id=fact.model_id, location=fact.location, digest=fact.digest)
+    if named is None:
+        return base
+    try:
+        found = reference_of(named.path).digest == named.digest
+    except FileNotFoundError:
+        found = False
+    if not found:
+        log.warning("the promoted model is not here", model=named.model_id, folder=named.location)
+    return named if found else base
 
 
 def reference(folder: Path | None, variable: str) -> ModelRef:
