@@ -30,7 +30,7 @@ def first_seed(candidate: ModelRef, look: int) -> int:
 def fresh(
     candidate: ModelRef, families: Sequence[str], tasks: Sequence[Task], count: int, *, look: int
 ) -> list[Drawn]:
-    """Return incidents for a look at a candidate: the families, then the tasks, in turn.
+    """Return incidents for a look at a candidate, families and tasks in turn (see `paired`).
 
     Raises ValueError for more than 65,536.
     """
