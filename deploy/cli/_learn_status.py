@@ -120,7 +120,7 @@ def picture(manifest: Manifest | None, behind: int | None) -> RenderableType:
     waiting = Text(
         "lag: unknown, Kafka was not asked or did not answer"
         if behind is None
-        else f"lag: {behind} failures wait on the topic"
+        else f"lag: {behind} failures wait on the topic at most (marks of transactions count)"
     )
     if manifest is None:
         return Group(Text("no checkpoint yet: the learner has not finished a turn"), waiting)

@@ -25,8 +25,10 @@ from deploy.embedded.process import ProcessRecord
 MODULE = "learner.run"
 STOP_GRACE_S = 60.0
 LOCK_TIMEOUT_S = 180.0
-FIRST_SECONDS = 2.0
-"""A driver that lacks settings or rights ends within this time."""
+FIRST_SECONDS = 30.0
+"""A driver that lacks settings or rights ends within this time; one that reads failures has none
+of these troubles, and is not waited for any longer."""
+PROGRESS = "progress.json"
 POLL_S = 0.05
 LOG_LIMIT_BYTES = 10_000_000
 
@@ -68,9 +70,11 @@ class LearnerProcess:
                     f"a learner (process {running.process.pid}) runs already on the Ray at "
                     f"{running.address}, expected {address}: end it with `aoi learn stop`"
                 )
+            progress = self.home / PROGRESS
+            progress.unlink(missing_ok=True)
             self._launch(environment, address)
             deadline = time.monotonic() + first_s
-            while time.monotonic() < deadline:
+            while time.monotonic() < deadline and not progress.exists():
                 if self.running() is None:
                     self._end()
                     raise LearnerNotStarted(f"the learner ended at once.\n{self._log_tail()}")

@@ -160,6 +160,19 @@ async def _started(
     )
 
 
+def busy(state: Path) -> bool:
+    """Return whether a stack runs in this state folder."""
+    file = state / "stack.lock"
+    if not file.exists():
+        return False
+    with file.open() as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
 @contextlib.contextmanager
 def _alone(state: Path) -> Iterator[None]:
     """Hold the state folder for this stack; raises StackFailed when another one has it."""

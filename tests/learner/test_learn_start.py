@@ -1,5 +1,6 @@
 """`aoi learn start|stop` around a driver: started once, told of, ended with time for its work."""
 
+import fcntl
 import os
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 
 from agents.contracts.model import ModelPromoted
 from deploy.cli import _learn_cluster, learn
+from deploy.embedded.demo.learning import MARK
 from deploy.embedded.errors import LearnerNotStarted
 from deploy.embedded.learner_process import LearnerProcess
 from learner.checkpoint import Checkpoints, WriterBusy, latest
@@ -29,6 +31,9 @@ def told(*_):
     open(os.environ["AOI_STATE_DIR"] + "/checkpoint", "w").write("whole")
     sys.exit(0)
 signal.signal(signal.SIGTERM, told)
+home = os.environ["AOI_STATE_DIR"] + "/learner"
+os.makedirs(home, exist_ok=True)
+open(home + "/progress.json", "w").close()
 print("ready", flush=True)
 while True:
     time.sleep(0.1)
@@ -173,3 +178,15 @@ def test_reset_forgets_where_the_learner_stood_and_nothing_else(
     (owed,) = found[1].outbox
     fact = owed.event("aoi/learner").fact
     assert isinstance(fact, ModelPromoted) and fact.model_id == current.model_id
+
+
+@pytest.mark.parametrize("command", ["start", "stop"])
+def test_a_demo_that_learns_is_left_alone(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AOI_STATE_DIR", str(tmp_path))
+    (tmp_path / MARK).touch()
+    with (tmp_path / "stack.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = CliRunner().invoke(learn.app, [command])
+    assert done.exit_code != 0 and "a demo is learning" in done.output
