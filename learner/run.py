@@ -171,8 +171,7 @@ async def _turns(
     while turns is None or taken < turns:
         state = await _patiently(partial(learner.watched, state))
         batch = await _patiently(partial(learner.read, state))
-        due = state.watched is not None and state.watched.due(learner.selection.tolerance)
-        if turns is None and not batch.failures and not due:
+        if turns is None and not batch.failures and not learner.rollback_due(state):
             await asyncio.sleep(learner.settings.pause_seconds)
             continue
         proving.begin(state)

@@ -162,7 +162,7 @@ class Learner:
 
         Where live outcomes call for a rollback there are none: nothing is done before that.
         """
-        if self._rollback_due(before):
+        if self.rollback_due(before):
             self.tell(Step.SOURCE, "waiting until a rollback is judged")
             return Batch(failures=(), offsets=before.offsets, topic_id=before.topic_id)
         self.tell(Step.SOURCE, "reading failures")
@@ -191,7 +191,8 @@ class Learner:
             }
         )
 
-    def _rollback_due(self, state: Manifest) -> bool:
+    def rollback_due(self, state: Manifest) -> bool:
+        """Return whether live outcomes call for a judgement of the promoted model."""
         return state.watched is not None and state.watched.due(self.selection.tolerance)
 
     def _save(self, state: Manifest) -> None:
@@ -275,7 +276,7 @@ class Learner:
 
     async def _trained(self, state: Manifest) -> tuple[Manifest, tuple[UpdateTold, ...]]:
         """Update the policy on the curriculum; without one there is nothing to learn from."""
-        if self._rollback_due(state):
+        if self.rollback_due(state):
             self.tell(Step.TRAIN, "waiting until a rollback is judged")
             return state, ()
         if not state.curriculum or not self.settings.updates:

@@ -45,9 +45,9 @@ def reset() -> None:
 
 
 def _announced(state: Manifest) -> tuple[Owed, ...]:
-    """Return the promotion of what serves, where it is not what was there from the beginning."""
+    """Return what is owed still, and the promotion of what serves, if it was promoted."""
     if state.promoted_at is None:
-        return ()
+        return state.outbox
     fact = ModelPromoted(
         role=ModelRole.OBSERVER,
         model_id=ModelId(state.current.model_id),

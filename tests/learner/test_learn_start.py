@@ -178,6 +178,12 @@ def test_reset_forgets_where_the_learner_stood_and_nothing_else(
     (owed,) = found[1].outbox
     fact = owed.event("aoi/learner").fact
     assert isinstance(fact, ModelPromoted) and fact.model_id == current.model_id
+    unpromoted = found[1].model_copy(update={"number": 8, "promoted_at": None})
+    with Checkpoints(folder) as checkpoints:
+        checkpoints.save(unpromoted)
+    assert CliRunner().invoke(learn.app, ["reset"]).exit_code == 0
+    last = latest(folder)
+    assert last is not None and last[1].outbox == (owed,)
 
 
 @pytest.mark.parametrize("command", ["start", "stop"])
