@@ -9,11 +9,13 @@ import pickle
 
 from agents.environments.simulated import clock
 from agents.environments.simulated.applications.deploy import (
+    accounts_of,
     cluster_objects,
     objects_of,
     programs_of,
 )
 from agents.environments.simulated.applications.graph import Application, nominal_load
+from agents.environments.simulated.applications.releases import Revision
 from agents.environments.simulated.controllers import (
     deployments,
     endpoints,
@@ -35,7 +37,9 @@ class Cluster:
     """A namespace's application on its nodes, at one virtual moment.
 
     runs: what the kubelets know of each pod, by uid. epochs: traffic, piecewise constant, oldest
-    first; an epoch holds from its start to the start of the next one.
+    first; an epoch holds from its start to the start of the next one. accounts: what stores with
+    users keep as data: component -> user -> its (role, database) pairs. releases: helm's history
+    of each release, oldest first.
     """
 
     def __init__(self, application: Application, seed: int, now: float) -> None:
@@ -52,6 +56,8 @@ class Cluster:
         self.deadlines: dict[tuple[str, str], float] = {}
         self.epochs: list[Epoch] = []
         self.traffic_from = 0.0
+        self.accounts = accounts_of(application)
+        self.releases: dict[str, list[Revision]] = {}
 
     @property
     def namespace(self) -> str:

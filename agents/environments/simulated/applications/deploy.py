@@ -27,6 +27,15 @@ def programs_of(application: Application) -> Programs:
     return table
 
 
+def accounts_of(application: Application) -> dict[str, dict[str, tuple[tuple[str, str], ...]]]:
+    """Return the users of every store that keeps users: component -> user -> (role, database)."""
+    return {
+        component.name: {user.name: user.roles for user in component.program.users}
+        for component in application.components
+        if component.program.users
+    }
+
+
 def labels_of(application: Application, component: Component) -> dict[str, str]:
     """Return the labels of everything that belongs to a component."""
     labels = {application.label: component.name}
@@ -82,6 +91,8 @@ def deployment_of(application: Application, component: Component) -> Manifest:
         spec["volumes"] = [
             {"name": "data", "persistentVolumeClaim": {"claimName": component.volume}}
         ]
+    if component.node_selector:
+        spec["nodeSelector"] = dict(component.node_selector)
     return manifest.deployment(
         component.name,
         application.namespace,

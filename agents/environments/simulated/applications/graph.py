@@ -15,6 +15,8 @@ class Protocol(StrEnum):
 
     HTTP = "http"
     GRPC = "grpc"
+    THRIFT = "thrift"
+    KAFKA = "kafka"
     MONGO = "mongo"
     POSTGRES = "postgres"
     REDIS = "redis"
@@ -30,12 +32,53 @@ TLS_ARGUMENTS = {
 """Container arguments with which a store refuses plain connections."""
 
 
+class Effect(StrEnum):
+    """What a feature flag does to the process that asks for it; the unit of its amount."""
+
+    ERRORS = "errors"
+    """share of requests answered with an error"""
+    DELAY = "delay"
+    """milliseconds more a request"""
+    BURN = "burn"
+    """millicores more"""
+    PAUSES = "pauses"
+    """milliseconds that the process stands still at a time, twice a minute"""
+    LEAK = "leak"
+    """MiB more a minute, and a request ever slower"""
+    UNREACHABLE = "unreachable"
+    """calls to `target` go to an address where nobody is"""
+    FLOOD = "flood"
+    """times the load at the entry"""
+    LAG = "lag"
+    """records a second that consumers fall behind"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """A feature flag that a program asks for, and what it does while it is on."""
+
+    name: str
+    effect: Effect
+    amount: float = 1.0
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreUser:
+    """A user of a data store as the store was set up. roles: (role, database)."""
+
+    name: str
+    roles: tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One edge. `share` is calls per request of the caller; a critical one fails its caller.
 
     `address` is `host:port`; `variable` overrides it where the container sets it.
-    `user_variable` names the variable that holds the user for a store that knows users.
+    `user_variable` names the variable that holds the user for a store that knows users; `user` is
+    whom it is when no variable says so. `database` is what the user must be allowed to read and
+    write in a store that has `Program.users`.
     """
 
     target: str
@@ -44,6 +87,8 @@ class Call:
     critical: bool
     variable: str | None = None
     user_variable: str | None = None
+    user: str | None = None
+    database: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +97,10 @@ class Program:
 
     memory: working set in MiB; idle: millicores without load; cost: millicores per request a
     second; latency: milliseconds of its own work; start: seconds until it listens.
-    `account_variable` names the variable that holds the only user that a store accepts.
+    `account_variable` names the variable that holds the only user that a store accepts; `users`
+    are those of a store that keeps users and roles as data. `crash` is what a broken build says
+    when it gives up after its start. An `eager` program asks its critical stores when it starts
+    and gives up when one refuses. `voice` names a log format of its own.
     """
 
     name: str
@@ -67,6 +115,11 @@ class Program:
     needs: tuple[str, ...] = ()
     account_variable: str | None = None
     port_variable: str | None = None
+    users: tuple[StoreUser, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    crash: str = ""
+    eager: bool = False
+    voice: str | None = None
 
     def listening_port(self, environment: Mapping[str, str]) -> int:
         """Return the port on which the process listens, given its environment."""
@@ -105,11 +158,26 @@ class Component:
     liveness: str | None = None
     volume: str | None = None
     account: str = "default"
+    node_selector: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A helm release as the application's team installed it."""
+
+    name: str
+    chart: str
+    app_version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """A whole application. `load` is requests a second at the entry."""
+    """A whole application. `load` is requests a second at the entry.
+
+    flags: (ConfigMap, key) that holds the feature flags in flagd's form, and the component that
+    serves them. static_volumes: claims wait for volumes made by hand, none is provisioned.
+    metrics: prefix of its own series' names.
+    """
 
     name: str
     namespace: str
@@ -125,6 +193,10 @@ class Application:
     nodes: tuple[str, ...] = ("worker-1", "worker-2", "worker-3")
     storage_class: str = "standard"
     policies: tuple[str, ...] = ()
+    release: Release | None = None
+    flags: tuple[str, str, str] | None = None
+    static_volumes: bool = False
+    metrics: str = ""
     spare_images: tuple[tuple[str, str], ...] = field(
         default=(), metadata={"doc": "(image, component) of earlier releases that can be pulled"}
     )
