@@ -42,12 +42,16 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodTraffic:
-    """What one pod serves: requests a second, failing share, mean milliseconds."""
+    """What one pod serves: requests a second, failing share, mean milliseconds.
+
+    own: (what the process logs, share of its requests) for trouble of its own making.
+    """
 
     rate: float
     errors: float
     latency: float
     failures: tuple[Failure, ...] = ()
+    own: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,12 +55,16 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flag:
-    """A feature flag that a program asks for, and what it does while it is on."""
+    """A feature flag that a program asks for, and what it does while it is on.
+
+    complaint: what the process logs of a request that the flag spoils; empty: nothing.
+    """
 
     name: str
     effect: Effect
     amount: float = 1.0
     target: str | None = None
+    complaint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
