@@ -3,6 +3,8 @@
 Invariant: every object of an application is made here, and none of them knows of any fault.
 """
 
+from dataclasses import replace
+
 from agents.environments.simulated.applications.graph import (
     Application,
     Component,
@@ -24,6 +26,9 @@ def programs_of(application: Application) -> Programs:
         table.setdefault(component.image, {})[component.name] = component.program
     for image, name in application.spare_images:
         table.setdefault(image, {})[name] = application.component(name).program
+    for image, name, crash in application.broken_images:
+        program = replace(application.component(name).program, crash=crash)
+        table.setdefault(image, {})[name] = program
     return table
 
 
@@ -41,7 +46,11 @@ def labels_of(application: Application, component: Component) -> dict[str, str]:
     labels = {application.label: component.name}
     if application.part_of:
         labels["app.kubernetes.io/part-of"] = application.part_of
-    return labels
+    return labels | _filled(application.labels, component)
+
+
+def _filled(labels: tuple[tuple[str, str], ...], component: Component) -> dict[str, str]:
+    return {key: value.format(name=component.name) for key, value in labels}
 
 
 def _environment(variable: Variable) -> Manifest:
@@ -65,7 +74,7 @@ def _container(component: Component) -> Manifest:
     body = manifest.container(
         component.container,
         component.image,
-        [(component.port_name, port)],
+        [(component.port_name, port), *component.ports],
         [_environment(variable) for variable in component.variables],
         resources,
     )
@@ -79,7 +88,8 @@ def _container(component: Component) -> Manifest:
     if component.liveness:
         body["livenessProbe"] = manifest.probe(component.liveness, port, delay=delay + 7)
     if component.volume:
-        body["volumeMounts"] = [{"mountPath": "/data", "name": "data"}]
+        name, path = component.mount
+        body["volumeMounts"] = [{"mountPath": path, "name": name}]
     return body
 
 
@@ -89,11 +99,11 @@ def deployment_of(application: Application, component: Component) -> Manifest:
     spec = manifest.pod_spec([_container(component)], account=account)
     if component.volume:
         spec["volumes"] = [
-            {"name": "data", "persistentVolumeClaim": {"claimName": component.volume}}
+            {"name": component.mount[0], "persistentVolumeClaim": {"claimName": component.volume}}
         ]
     if component.node_selector:
         spec["nodeSelector"] = dict(component.node_selector)
-    return manifest.deployment(
+    body = manifest.deployment(
         component.name,
         application.namespace,
         labels_of(application, component),
@@ -102,6 +112,12 @@ def deployment_of(application: Application, component: Component) -> Manifest:
         replicas=component.replicas,
         strategy=application.strategy,
     )
+    if application.pod_labels:
+        body["spec"]["template"]["metadata"]["labels"] = {
+            application.label: component.name,
+            **_filled(application.pod_labels, component),
+        }
+    return body
 
 
 def _service_of(application: Application, component: Component, index: int) -> Manifest:
@@ -111,7 +127,10 @@ def _service_of(application: Application, component: Component, index: int) -> M
         application.namespace,
         labels_of(application, component),
         {application.label: component.name},
-        [(component.port_name, component.service_port, component.program.port)],
+        [
+            (component.port_name, component.service_port, component.program.port),
+            *((name, number, number) for name, number in component.ports),
+        ],
         address=f"10.96.{number % 250 + 1}.{index + 10}",
     )
 
@@ -135,16 +154,18 @@ def objects_of(application: Application) -> list[tuple[str, Manifest]]:
         found.append(("secrets", body))
     for component in application.components:
         if component.volume:
-            storage = manifest.claim(component.volume, namespace, application.storage_class, "1Gi")
+            kind = component.storage_class or application.storage_class
+            storage = manifest.claim(component.volume, namespace, kind, "1Gi")
             found.append(("persistentvolumeclaims", storage))
     for index, component in enumerate(application.components):
-        found.append(("services", _service_of(application, component, index)))
+        if component.exposed:
+            found.append(("services", _service_of(application, component, index)))
         found.append(("deployments", deployment_of(application, component)))
     return found
 
 
 def cluster_objects(application: Application) -> list[tuple[str, Manifest]]:
-    """Return namespaces, nodes and the storage class that the application is deployed on."""
+    """Return namespaces, nodes, the storage class and the volumes made by hand."""
     found: list[tuple[str, Manifest]] = []
     for name in ("default", "kube-system", application.namespace):
         body = manifest.bare("namespaces", name, labels={"kubernetes.io/metadata.name": name})
@@ -161,4 +182,26 @@ def cluster_objects(application: Application) -> list[tuple[str, Manifest]]:
         "volumeBindingMode": "Immediate",
     }
     found.append(("storageclasses", storage))
+    if application.static_volumes:
+        found += [
+            ("persistentvolumes", volume_of(application, component))
+            for component in application.components
+            if component.volume
+        ]
     return found
+
+
+def volume_of(application: Application, component: Component) -> Manifest:
+    """Return the volume on a node's disk that was made by hand for a component's claim."""
+    name = f"{(component.volume or component.name).removesuffix('-pvc')}-pv"
+    body = manifest.bare("persistentvolumes", name)
+    body["spec"] = {
+        "accessModes": ["ReadWriteOnce"],
+        "capacity": {"storage": "1Gi"},
+        "hostPath": {"path": f"/data/volumes/{name}", "type": "DirectoryOrCreate"},
+        "persistentVolumeReclaimPolicy": "Retain",
+        "storageClassName": component.storage_class or application.storage_class,
+        "volumeMode": "Filesystem",
+    }
+    body["status"] = {"phase": "Available"}
+    return body

@@ -144,7 +144,12 @@ class Variable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """One workload with its service. Probes and sizes are Kubernetes' own texts."""
+    """One workload with its service. Probes and sizes are Kubernetes' own texts.
+
+    ports: (name, number) of further ports that traffic never uses. mount: (volume's name, path)
+    of its claim. storage_class: the claim's own class instead of the application's. An unexposed
+    component has no service.
+    """
 
     name: str
     program: Program
@@ -161,6 +166,10 @@ class Component:
     readiness: str | None = None
     liveness: str | None = None
     volume: str | None = None
+    mount: tuple[str, str] = ("data", "/data")
+    storage_class: str | None = None
+    ports: tuple[tuple[str, int], ...] = ()
+    exposed: bool = True
     account: str = "default"
     node_selector: tuple[tuple[str, str], ...] = ()
 
@@ -180,7 +189,9 @@ class Application:
 
     flags: (ConfigMap, key) that holds the feature flags in flagd's form, and the component that
     serves them. static_volumes: claims wait for volumes made by hand, none is provisioned.
-    metrics: prefix of its own series' names.
+    metrics: prefix of its own series' names. broken_images: (image, component, crash) of builds
+    that give up after their start. labels and pod_labels: what objects and pods carry beside
+    `label`, where `{name}` stands for the component.
     """
 
     name: str
@@ -201,6 +212,9 @@ class Application:
     flags: tuple[str, str, str] | None = None
     static_volumes: bool = False
     metrics: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    pod_labels: tuple[tuple[str, str], ...] = ()
+    broken_images: tuple[tuple[str, str, str], ...] = ()
     spare_images: tuple[tuple[str, str], ...] = field(
         default=(), metadata={"doc": "(image, component) of earlier releases that can be pulled"}
     )
