@@ -134,6 +134,30 @@ def evaluate(cluster: Cluster, rule: Rule) -> Firing | None:
     return firing
 
 
+def review(cluster: Cluster, task: str) -> dict[str, object]:
+    """Return an alert object by which somebody asks for a look; it tells of no fault."""
+    entry = cluster.application.entry
+    labels = {
+        "alertname": "ReviewRequested",
+        "aoi_task": task,
+        "namespace": cluster.namespace,
+        "service": entry,
+        "severity": "info",
+    }
+    return {
+        "status": "firing",
+        "labels": labels,
+        "annotations": {
+            "summary": f"somebody asks for a look at {cluster.application.name}",
+            "description": f"Users reach it at {entry} in {cluster.namespace}.",
+        },
+        "startsAt": clock.rfc3339(int(cluster.now)),
+        "endsAt": "0001-01-01T00:00:00Z",
+        "generatorURL": f"http://prometheus.monitoring:9090/graph?g0.expr={Metric.ERROR_RATIO}",
+        "fingerprint": digits(16, *(part for pair in sorted(labels.items()) for part in pair)),
+    }
+
+
 def webhook_alert(cluster: Cluster, firing: Firing, task: str) -> dict[str, object]:
     """Return a firing rule as one alert object of Alertmanager's webhook, version 4."""
     rule = firing.rule

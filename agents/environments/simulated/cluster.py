@@ -14,7 +14,7 @@ from agents.environments.simulated.applications.deploy import (
     objects_of,
     programs_of,
 )
-from agents.environments.simulated.applications.graph import Application, nominal_load
+from agents.environments.simulated.applications.graph import Application, Flag, nominal_load
 from agents.environments.simulated.applications.releases import Revision
 from agents.environments.simulated.controllers import (
     deployments,
@@ -25,7 +25,9 @@ from agents.environments.simulated.controllers import (
     volumes,
 )
 from agents.environments.simulated.controllers.process import PodRun
+from agents.environments.simulated.disturbance import Disturbance, Planned
 from agents.environments.simulated.objects.kinds import Manifest
+from agents.environments.simulated.objects.pods import workload_of
 from agents.environments.simulated.objects.store import Store
 from agents.environments.simulated.telemetry.events import Recorder
 from agents.environments.simulated.traffic import Epoch, measure
@@ -39,7 +41,8 @@ class Cluster:
     runs: what the kubelets know of each pod, by uid. epochs: traffic, piecewise constant, oldest
     first; an epoch holds from its start to the start of the next one. accounts: what stores with
     users keep as data: component -> user -> its (role, database) pairs. releases: helm's history
-    of each release, oldest first.
+    of each release, oldest first. hidden_flags: feature flags that are on and stand in no
+    ConfigMap, by component. agenda: what will happen by itself, the next first.
     """
 
     def __init__(self, application: Application, seed: int, now: float) -> None:
@@ -58,6 +61,9 @@ class Cluster:
         self.traffic_from = 0.0
         self.accounts = accounts_of(application)
         self.releases: dict[str, list[Revision]] = {}
+        self.disturbances: list[Disturbance] = []
+        self.hidden_flags: dict[str, tuple[Flag, ...]] = {}
+        self.agenda: list[Planned] = []
 
     @property
     def namespace(self) -> str:
@@ -102,6 +108,11 @@ class Cluster:
         elif not self.epochs or not self.epochs[-1].same(epoch):
             self.epochs.append(epoch)
 
+    def remeasure(self) -> None:
+        """Measure the traffic anew after something that no object tells of has changed."""
+        self.settle()
+        self._note_traffic()
+
     def advance(self, until: float) -> None:
         """Move the clock to `until`, waking whoever has a deadline on the way."""
         self.settle()
@@ -109,10 +120,13 @@ class Cluster:
             run = min(self.runs.values(), key=PodRun.due, default=None)
             due = run.due() if run else float("inf")
             other = min(self.deadlines.values(), default=float("inf"))
-            if min(due, other) > until:
+            planned = self.agenda[0].due if self.agenda else float("inf")
+            if min(due, other, planned) > until:
                 break
-            self.now = max(self.now, min(due, other))
-            if run and due <= other:
+            self.now = max(self.now, min(due, other, planned))
+            if planned <= min(due, other):
+                self.agenda.pop(0).deed(self)
+            elif run and due <= other:
                 kubelet.wake(self, run)
             else:
                 deployments.check_deadlines(self)
@@ -129,6 +143,10 @@ class Cluster:
     def freeze(self) -> bytes:
         """Return the whole state as bytes for `thaw`."""
         return pickle.dumps(self, pickle.HIGHEST_PROTOCOL)
+
+    def runs_of(self, component: str) -> list[PodRun]:
+        """Return what the kubelets know of a component's pods."""
+        return [run for run in self.runs.values() if workload_of(run.pod) == component]
 
     def pods_of(self, deployment: str) -> list[Manifest]:
         """Return the pods that a deployment owns through its replica sets, newest last."""

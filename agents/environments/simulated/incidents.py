@@ -37,7 +37,11 @@ _NO_VERSION_OF_IT = 0.4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One incident before it is built. `family` is what happened, `healthy` that it is over."""
+    """One incident before it is built. `family` is what happened, `healthy` that it is over.
+
+    family is empty when nothing ever happened. problem: the benchmark's id. review: no alert fired,
+    somebody asks for a look. hidden: what a flag does stands in no ConfigMap.
+    """
 
     seed: int
     task: Task
@@ -46,11 +50,18 @@ class Scenario:
     service: str
     healthy: bool
     application: Application
+    problem: str | None = None
+    review: bool = False
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroundTruth:
-    """The right answers. `service`, `system_level` and `fault_type` are None for a healthy lab."""
+    """The right answers. `service`, `system_level` and `fault_type` are None for a healthy lab.
+
+    repairs: lines of which each alone mends it. plans: lines that mend it together. accepted: other
+    names that the benchmark takes for the service.
+    """
 
     anomaly: bool
     family: str | None
@@ -59,6 +70,13 @@ class GroundTruth:
     fault_type: str | None
     evidence: tuple[Evidence, ...]
     repairs: tuple[str, ...]
+    plans: tuple[tuple[str, ...], ...] = ()
+    accepted: tuple[str, ...] = ()
+
+    @property
+    def ways(self) -> tuple[tuple[str, ...], ...]:
+        """Every known way to mend it, each as the lines that do it."""
+        return (*((line,) for line in self.repairs), *self.plans)
 
 
 def carriers(application: Application, family: Family) -> list[Component]:
@@ -124,8 +142,12 @@ def build(scenario: Scenario) -> tuple[Cluster, GroundTruth, bytes]:
     cluster.deploy()
     cluster.store.create("configmaps", alerts.rules_object(cluster, rng), cluster.stamp())
     cluster.settle()
-    _finished_rollouts(cluster, scenario, rng, present)
-    family = FAMILIES[scenario.family]
+    if scenario.problem is None:
+        _finished_rollouts(cluster, scenario, rng, present)
+    if not scenario.family:
+        cluster.advance(present)
+        return cluster, _healthy_truth(scenario.application), cluster.freeze()
+    family = _family(scenario)
     component = scenario.application.component(scenario.service)
     before = b""
     if scenario.healthy:
@@ -136,7 +158,7 @@ def build(scenario: Scenario) -> tuple[Cluster, GroundTruth, bytes]:
         revert(cluster, injection)
         truth = _healthy_truth(scenario.application)
     else:
-        cluster.advance(present - rng.randint(4 * MINUTE, 24 * MINUTE))
+        cluster.advance(present - rng.randint(*family.lead))
         before = cluster.freeze()
         injection = family.inject(cluster, component, rng)
         truth = _truth(family, injection)
@@ -144,15 +166,28 @@ def build(scenario: Scenario) -> tuple[Cluster, GroundTruth, bytes]:
     return cluster, truth, before or cluster.freeze()
 
 
+def _family(scenario: Scenario) -> Family:
+    """Return the family that strikes, the benchmark's ones as the scenario hides them."""
+    if scenario.split != "benchmark":
+        return FAMILIES[scenario.family]
+    from agents.environments.simulated.benchmark.featureflags import concealed  # noqa: PLC0415
+    from agents.environments.simulated.benchmark.registry import BENCHMARK  # noqa: PLC0415
+
+    family = BENCHMARK[scenario.family]
+    return concealed(family) if scenario.hidden else family
+
+
 def _truth(family: Family, injection: Injection) -> GroundTruth:
     return GroundTruth(
         anomaly=True,
         family=family.name,
         service=injection.service,
-        system_level=family.system_level,
-        fault_type=family.fault_type,
+        system_level=family.system_level or None,
+        fault_type=family.fault_type or None,
         evidence=injection.evidence,
         repairs=injection.repairs,
+        plans=injection.plans,
+        accepted=injection.accepted,
     )
 
 

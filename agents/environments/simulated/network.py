@@ -11,13 +11,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from agents.environments.simulated.applications.graph import TLS_ARGUMENTS, Call
-from agents.environments.simulated.objects.pods import target_port
+from agents.environments.simulated.objects.pods import target_port, workload_of
 from agents.environments.simulated.objects.selectors import matches_selector
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from agents.environments.simulated.applications.graph import Program
     from agents.environments.simulated.cluster import Cluster
     from agents.environments.simulated.controllers.process import Life, PodRun
     from agents.environments.simulated.objects.kinds import Manifest
@@ -31,6 +30,8 @@ class Obstacle(StrEnum):
     TIMEOUT = "timeout"
     TLS = "tls"
     ACCOUNT = "account"
+    ROLE = "role"
+    """The store knows the user and does not let it."""
     FOREIGN = "foreign"
     """Something answers that does not know the method."""
     UPSTREAM = "upstream"
@@ -148,14 +149,27 @@ def obstacle_at(
     """Return what stands between a caller and one pod's port, or None."""
     if not admitted(cluster, source, target, port):
         return Obstacle.TIMEOUT
+    if cut_off(cluster, source) or cut_off(cluster, target):
+        return Obstacle.TIMEOUT
     life = target.life
     if life is None or life.program is None or target.listens(cluster.now) != port:
         return Obstacle.REFUSED
-    return _greeting(source, life, life.program, call) if call else None
+    return _greeting(cluster, source, life, call) if call else None
 
 
-def _greeting(source: PodRun | None, life: Life, program: Program, call: Call) -> Obstacle | None:
+def cut_off(cluster: Cluster, run: PodRun | None) -> bool:
+    """Return whether a disturbance lets no packet of this pod arrive in time."""
+    if run is None or not cluster.disturbances:
+        return False
+    owner = workload_of(run.pod)
+    return any(item.component == owner and item.cuts for item in cluster.disturbances)
+
+
+def _greeting(cluster: Cluster, source: PodRun | None, life: Life, call: Call) -> Obstacle | None:
     """Return why a process that listens does not serve this caller, or None."""
+    program = life.program
+    if program is None:
+        return Obstacle.REFUSED
     tls = TLS_ARGUMENTS.get(program.protocol)
     if tls and tls[1] in life.arguments:
         return Obstacle.TLS
@@ -165,4 +179,21 @@ def _greeting(source: PodRun | None, life: Life, program: Program, call: Call) -
         mine = source.life.environment.get(call.user_variable)
         if mine != life.environment.get(program.account_variable):
             return Obstacle.ACCOUNT
+    if program.users and call.database:
+        environment = source.life.environment if source and source.life else {}
+        user = environment.get(call.user_variable or "") or call.user or ""
+        roles = cluster.accounts.get(program.name, {}).get(user)
+        if roles is None:
+            return Obstacle.ACCOUNT
+        if not may_write(roles, call.database):
+            return Obstacle.ROLE
     return None
+
+
+def may_write(roles: tuple[tuple[str, str], ...], database: str) -> bool:
+    """Return whether MongoDB's built-in roles let somebody read and write a database."""
+    return any(
+        (role in ("readWrite", "dbOwner") and place == database)
+        or (role in ("readWriteAnyDatabase", "root") and place == "admin")
+        for role, place in roles
+    )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from agents.contracts.incident import Task
 from agents.contracts.plan import Analysis, Submission
 from agents.environments.simulated.alerts import RULES, rules_of
+from agents.environments.simulated.benchmark.rules import passes
 from agents.environments.simulated.clock import MINUTE
 from agents.environments.simulated.cluster import thaw
 from agents.environments.simulated.controllers.deployments import finished
@@ -38,6 +39,7 @@ _KEPT = (
     "nodes",
 )
 _TOLERATED = 0.005
+_SLOWER = 2.0
 _GUARDS = ("readinessProbe", "livenessProbe")
 
 
@@ -62,7 +64,7 @@ def judge(
 ) -> Verdict:
     """Return the verdict on a submission. `changed`: some write was done."""
     if task is Task.MITIGATION:
-        return _judge_state(cluster, before)
+        return _judge_state(cluster, truth, before)
     right, reason = _answer(task, truth, submission)
     strict = right and not (changed and not truth.anomaly)
     if right and not strict:
@@ -79,10 +81,12 @@ def _answer(task: Task, truth: GroundTruth, submission: Submission) -> tuple[boo
         return answer.strip().lower() == wanted, f"expected {wanted}, got {answer}"
     if task is Task.LOCALIZATION:
         given = (answer,) if isinstance(answer, str) else answer
-        wanted_services = (truth.service,) if truth.service else ()
         if not isinstance(given, tuple):
             return False, f"expected services, got {answer!r}"
-        return given == wanted_services, f"expected {wanted_services}, got {given}"
+        if truth.service is None:
+            return given == (), f"expected no service, got {given}"
+        right = len(given) == 1 and given[0] in (truth.service, *truth.accepted)
+        return right, f"expected {(truth.service,)}, got {given}"
     if not isinstance(answer, Analysis):
         return False, f"expected an analysis, got {answer!r}"
     level = answer.system_level.strip().lower() == (truth.system_level or "").lower()
@@ -90,20 +94,34 @@ def _answer(task: Task, truth: GroundTruth, submission: Submission) -> tuple[boo
     return level and kind, f"expected {truth.system_level} / {truth.fault_type}"
 
 
-def _judge_state(cluster: Cluster, before: bytes) -> Verdict:
+def _judge_state(cluster: Cluster, truth: GroundTruth, before: bytes) -> Verdict:
     base = thaw(before)
     now = cluster.fork()
-    benchmark = not unhealthy_pods(now)
+    benchmark = passes(now, truth.family, truth.service)
     problem = collateral(base, now)
     if problem is None:
         now.advance(now.now + SETTLING)
-        problem = unhealthy(now)
+        problem = unhealthy(now) or _ailing(base, now)
     return Verdict(
         success=problem is None,
         aiopslab=benchmark,
         strict=problem is None,
         reason=problem or "all workloads and the traffic are healthy",
     )
+
+
+def _ailing(base: Cluster, now: Cluster) -> str | None:
+    """Return which trouble of a process, or slowness, was not there before, or None."""
+    if not base.epochs or not now.epochs:
+        return None
+    for uid, traffic in now.epochs[-1].pods.items():
+        run = now.runs.get(uid)
+        if traffic.own and run is not None:
+            return f"pod {run.pod['metadata']['name']} still has trouble of its own"
+    slow, was = now.epochs[-1].latency, base.epochs[-1].latency
+    if slow > _SLOWER * was + 1.0:
+        return f"requests take {slow:.0f} ms, {was:.0f} before"
+    return None
 
 
 def unhealthy_pods(cluster: Cluster) -> str | None:

@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from agents.environments.simulated.applications.graph import Effect
+from agents.environments.simulated.disturbance import DEADLINE_MS
+from agents.environments.simulated.flags import Active, active, switched_on, total
 from agents.environments.simulated.network import (
     Address,
     Obstacle,
@@ -17,14 +20,16 @@ from agents.environments.simulated.network import (
     find_service,
     obstacle_at,
 )
+from agents.environments.simulated.objects.pods import workload_of
 from agents.environments.simulated.objects.quantity import millicores
 
 if TYPE_CHECKING:
-    from agents.environments.simulated.applications.graph import Call
+    from agents.environments.simulated.applications.graph import Call, Flag
     from agents.environments.simulated.cluster import Cluster
     from agents.environments.simulated.controllers.process import PodRun
 
-DEADLINE_MS = 1000.0
+NOWHERE = "badAddress"
+"""Where a flag sends calls that shall not arrive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +96,7 @@ class _Behaviour:
     errors: float = 1.0
     latency: float = DEADLINE_MS
     reaches: list[tuple[Call, _Reach]] = field(default_factory=list)
+    own: tuple[tuple[str, float], ...] = ()
 
 
 class _Survey:
@@ -100,6 +106,18 @@ class _Survey:
         self.cluster = cluster
         self.by_address = {run.address: run for run in cluster.runs.values() if run.address}
         self.known: dict[str, _Behaviour] = {}
+        self.on = switched_on(cluster)
+        self.flood = max(1.0, *(amount for _, amount in self._floods()))
+
+    def _floods(self) -> list[tuple[str, float]]:
+        """Return (component, times the load) of every running process that floods the entry."""
+        found = [("", 1.0)]
+        for run in self.cluster.runs.values():
+            program = run.life.program if run.life else None
+            if program is not None and (program.flags or program.name in self.cluster.hidden_flags):
+                flags = active(self.cluster, program, self.on)
+                found.append((program.name, total(flags, Effect.FLOOD)))
+        return found
 
     def behaviour(self, run: PodRun) -> _Behaviour:
         uid = run.pod["metadata"]["uid"]
@@ -109,26 +127,47 @@ class _Survey:
         life = run.life
         if life is None or life.program is None:
             return found
-        good, latency = 1.0, life.program.latency * self._slowness(run)
+        flags = self._flags(run)
+        good, latency = 1.0, life.program.latency * self._slowness(run, flags)
+        astray = {flag.target for flag, _ in flags if flag.effect is Effect.UNREACHABLE}
         for call in life.program.calls:
-            reach = self.reach(run, address_of(call, life.environment), call)
+            address = address_of(call, life.environment)
+            if call.target in astray:
+                address = Address(host=NOWHERE, port=address.port)
+            reach = self.reach(run, address, call)
             found.reaches.append((call, reach))
             if call.critical:
                 good *= 1.0 - min(call.share, 1.0) * reach.errors
                 latency += min(call.share, 1.0) * reach.latency
+        latency += _slower(flags) + self._delay(run)
+        good *= 1.0 - min(1.0, total(flags, Effect.ERRORS))
+        found.own = tuple((f.complaint, share_of(f, n)) for f, n in flags if f.complaint)
         late = latency > DEADLINE_MS
         found.errors = 1.0 if late and good > 0.5 else round(1.0 - good, 6)  # noqa: PLR2004 - most requests, but late
         found.latency = round(min(latency, 2 * DEADLINE_MS), 3)
         return found
 
-    def _slowness(self, run: PodRun) -> float:
+    def _flags(self, run: PodRun) -> Active:
+        program = run.life.program if run.life else None
+        if program is None or not (program.flags or self.cluster.hidden_flags):
+            return ()
+        return active(self.cluster, program, self.on)
+
+    def _delay(self, run: PodRun) -> float:
+        """Return the milliseconds by which the pod's packets are late."""
+        if not self.cluster.disturbances:
+            return 0.0
+        owner = workload_of(run.pod)
+        return sum(item.delay for item in self.cluster.disturbances if item.component == owner)
+
+    def _slowness(self, run: PodRun, flags: Active) -> float:
         """Return how much longer work takes because the CPU limit is below the demand."""
         life = run.life
         container = run.pod["spec"]["containers"][0]
         limit = ((container.get("resources") or {}).get("limits") or {}).get("cpu")
         if life is None or life.program is None or not limit:
             return 1.0
-        demand = demand_of(self.cluster, run)
+        demand = demand_of(self.cluster, run, self.flood) + total(flags, Effect.BURN)
         excess = demand / max(1, millicores(limit))
         return 1.0 if excess <= 1.0 else (10.0 * excess) ** 2
 
@@ -184,6 +223,14 @@ class _Survey:
         return _Reach(bad / len(behind), latency / len(behind), failure, reached)
 
 
+def burnt(cluster: Cluster, run: PodRun) -> float:
+    """Return the millicores that flags make a pod burn."""
+    program = run.life.program if run.life else None
+    if program is None or not (program.flags or cluster.hidden_flags):
+        return 0.0
+    return total(active(cluster, program, switched_on(cluster)), Effect.BURN)
+
+
 def _root(behaviour: _Behaviour) -> Failure | None:
     """Return the critical failure because of which a callee answers with errors."""
     for call, reach in behaviour.reaches:
@@ -192,13 +239,31 @@ def _root(behaviour: _Behaviour) -> Failure | None:
     return None
 
 
-def demand_of(cluster: Cluster, run: PodRun) -> float:
-    """Return the millicores that a pod would use under its nominal share of the load."""
+def _slower(flags: Active) -> float:
+    """Return the milliseconds that flags add to a request on average.
+
+    A process that stands still twice a minute for P ms keeps a request waiting P / 2 for the share
+    P / 30,000 of all requests.
+    """
+    pauses = total(flags, Effect.PAUSES)
+    leak = total(flags, Effect.LEAK)
+    lag = total(flags, Effect.LAG)
+    return total(flags, Effect.DELAY) + pauses * pauses / 60_000 + leak * 4 + lag
+
+
+def share_of(flag: Flag, amount: float) -> float:
+    """Return the share of requests that a process complains of while a flag bites."""
+    return min(1.0, amount) if flag.effect is Effect.ERRORS else 0.3
+
+
+def demand_of(cluster: Cluster, run: PodRun, flood: float = 1.0) -> float:
+    """Return the millicores that a pod would use under its nominal share of `flood` loads."""
     life = run.life
     if life is None or life.program is None:
         return 0.0
     name = life.program.name
-    rate = cluster.nominal.get(name, 0.0) / max(1, cluster.application.component(name).replicas)
+    replicas = max(1, cluster.application.component(name).replicas)
+    rate = flood * cluster.nominal.get(name, 0.0) / replicas
     return life.program.idle + life.program.cost * rate
 
 
@@ -210,7 +275,7 @@ def measure(cluster: Cluster) -> Epoch:
     front = survey.reach(None, Address(host=entry.name, port=entry.service_port), None)
     rates: dict[str, float] = {}
     for run, share in front.runs:
-        _flow(survey, run, application.load * share, rates, depth=0)
+        _flow(survey, run, application.load * survey.flood * share, rates, depth=0)
     pods: dict[str, PodTraffic] = {}
     services: dict[str, tuple[float, float, float]] = {}
     for run in cluster.runs.values():
@@ -225,6 +290,7 @@ def measure(cluster: Cluster) -> Epoch:
             errors=behaviour.errors,
             latency=behaviour.latency,
             failures=tuple(reach.failure for _, reach in behaviour.reaches if reach.failure),
+            own=behaviour.own,
         )
         before = services.get(life.program.name, (0.0, 0.0, 0.0))
         services[life.program.name] = (

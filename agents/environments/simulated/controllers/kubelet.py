@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agents.environments.simulated.controllers import podstatus, starting
+from agents.environments.simulated.controllers import dialling, leaks, podstatus, starting
 from agents.environments.simulated.controllers.process import (
     BACKOFF_RESET,
     Life,
@@ -24,7 +24,9 @@ from agents.environments.simulated.objects.store import Key
 if TYPE_CHECKING:
     from agents.environments.simulated.cluster import Cluster
 
-_KILLED, _OOM_EXIT, _SYNC = 143, 137, 12.0
+_KILLED, _OOM_EXIT, _PANIC, _SYNC = 143, 137, 2, 12.0
+_REFUSED, _PATIENCE = 1.0, 10.0
+"""Seconds until an eager process gives up: when refused, when nobody answers."""
 
 
 def admit(cluster: Cluster, pod: Manifest) -> None:
@@ -49,6 +51,8 @@ def reconcile(cluster: Cluster, marks: dict[Key, Manifest]) -> None:
             fresh = run.stage is Stage.WAITING and not run.timers
             if fresh and "nodeName" in run.pod["spec"]:
                 _pull(cluster, run)
+    if kinds & {"configmaps", "pods"}:
+        leaks.watch(cluster)
     if kinds & {"configmaps", "secrets"}:
         for run in cluster.runs.values():
             if run.stage is Stage.CONFIG_ERROR:
@@ -74,6 +78,8 @@ def wake(cluster: Cluster, run: PodRun) -> None:
         _exit(cluster, run)
     elif timer is Timer.KILL:
         _kill(cluster, run)
+    elif timer is Timer.DIAL:
+        _dial(cluster, run)
 
 
 def tell(
@@ -224,6 +230,9 @@ def _plan(cluster: Cluster, run: PodRun, life: Life, container: Manifest) -> Non
     port = program.listening_port(life.environment)
     listening = start + program.start
     readiness, liveness = container.get("readinessProbe"), container.get("livenessProbe")
+    if program.eager:
+        refused = dialling.refusal(cluster, run, patient=True)
+        run.timers[Timer.DIAL] = start + (_REFUSED if refused else _PATIENCE)
     run.ready = readiness is None
     if readiness is None:
         run.timers[Timer.LISTEN] = listening
@@ -258,6 +267,26 @@ def _kill(cluster: Cluster, run: PodRun) -> None:
     if life is not None:
         life.exit_code, life.reason = _KILLED, "Error"
     _exit(cluster, run)
+
+
+def _dial(cluster: Cluster, run: PodRun) -> None:
+    """Let an eager process give up when a store that it needs does not take it."""
+    life = run.life
+    refusal = dialling.refusal(cluster, run, patient=False)
+    if life is None or refusal is None:
+        return
+    life.complaint, life.exit_code, life.reason = refusal, _PANIC, "Error"
+    _exit(cluster, run)
+
+
+def end(cluster: Cluster, run: PodRun, *, image: str | None = None) -> None:
+    """Kill the process of a pod from outside, as SIGKILL does; `image` is what starts next."""
+    if image is not None:
+        run.pod["spec"]["containers"][0]["image"] = image
+    if run.life is not None:
+        run.life.exit_code, run.life.reason = _OOM_EXIT, "Error"
+        _exit(cluster, run)
+    cluster.settle()
 
 
 def _exit(cluster: Cluster, run: PodRun) -> None:

@@ -37,6 +37,7 @@ class Timer(StrEnum):
     KILL = "kill"
     RESTART = "restart"
     LISTEN = "listen"
+    DIAL = "dial"
 
 
 @dataclass(slots=True)
@@ -51,6 +52,8 @@ class Life:
     exit_code: int = 0
     reason: str = ""
     complaint: str = ""
+    leaking: float | None = None
+    """Since when it leaks memory."""
 
 
 @dataclass(slots=True)

@@ -102,6 +102,8 @@ def complaint(program: Program | None, environment: dict[str, str]) -> str:
     """Return why the process gives up right after its start, or an empty text."""
     if program is None:
         return "exec: no such file or directory"
+    if program.crash:
+        return program.crash
     missing = [name for name in program.needs if name not in environment]
     return f"required setting {missing[0]} is not set" if missing else ""
 

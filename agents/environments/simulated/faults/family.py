@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
+from agents.environments.simulated.clock import MINUTE
 from agents.environments.simulated.objects.kinds import clone
 
 if TYPE_CHECKING:
@@ -57,23 +58,36 @@ class Original:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Injection:
-    """What was done to whom. `repairs` are kubectl lines of which each alone mends it."""
+    """What was done to whom.
+
+    repairs: lines of which each alone mends it; plans: lines that mend it together. accepted: other
+    names that the benchmark takes for the service. calm: ends what no object tells of.
+    """
 
     service: str
     originals: tuple[Original, ...]
     evidence: tuple[Evidence, ...]
     repairs: tuple[str, ...]
+    plans: tuple[tuple[str, ...], ...] = ()
+    accepted: tuple[str, ...] = ()
+    calm: Callable[[Cluster], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """One kind of fault. `carries` says which components can have it."""
+    """One kind of fault. `carries` says which components can have it.
+
+    The labels are empty where the benchmark has none. mendable: its cause can be repaired from
+    inside the cluster. lead: how long before the alert it strikes, in seconds, from and to.
+    """
 
     name: str
     system_level: str
     fault_type: str
     carries: Callable[[Application, Component], bool]
     inject: Callable[[Cluster, Component, Random], Injection]
+    mendable: bool = True
+    lead: tuple[int, int] = (4 * MINUTE, 24 * MINUTE)
 
 
 def edit(cluster: Cluster, kind: str, name: str) -> tuple[Manifest, Original]:
@@ -102,7 +116,12 @@ def revert(cluster: Cluster, injection: Injection) -> None:
                 if field in original.manifest:
                     now[field] = clone(original.manifest[field])
             cluster.store.touch(original.kind, now, spec=True)
+        else:
+            cluster.store.create(original.kind, clone(original.manifest), cluster.stamp())
     cluster.settle()
+    if injection.calm is not None:
+        injection.calm(cluster)
+        cluster.remeasure()
 
 
 def replaceable(application: Application, component: Component) -> bool:

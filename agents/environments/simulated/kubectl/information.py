@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agents.environments.simulated.controllers.leaks import leaked
 from agents.environments.simulated.dice import chance
 from agents.environments.simulated.kubectl.errors import CommandFailed
 from agents.environments.simulated.kubectl.selecting import find, listed
 from agents.environments.simulated.kubectl.tables import table
 from agents.environments.simulated.objects.kinds import KINDS, Manifest
 from agents.environments.simulated.objects.quantity import mebibytes, millicores
+from agents.environments.simulated.traffic import burnt
 
 if TYPE_CHECKING:
     from agents.contracts.command import Command
@@ -20,17 +22,18 @@ def usage(cluster: Cluster, pod: Manifest) -> tuple[int, int] | None:
     """Return what a pod uses now: (millicores, MiB); None while nothing runs."""
     run = cluster.runs.get(pod["metadata"]["uid"])
     life = run.life if run else None
-    if life is None or life.program is None:
+    if run is None or life is None or life.program is None:
         return None
     uid = pod["metadata"]["uid"]
     traffic = cluster.epochs[-1].pods.get(uid) if cluster.epochs else None
     minute = int(cluster.now // 60)
     noise = 0.9 + 0.2 * chance(cluster.seed, "usage", uid, minute)
-    demand = (life.program.idle + life.program.cost * (traffic.rate if traffic else 0.0)) * noise
+    work = life.program.idle + life.program.cost * (traffic.rate if traffic else 0.0)
+    demand = (work + burnt(cluster, run)) * noise
     limits = (pod["spec"]["containers"][0].get("resources") or {}).get("limits") or {}
     if "cpu" in limits:
         demand = min(demand, millicores(limits["cpu"]))
-    memory = life.program.memory * (0.97 + 0.03 * noise)
+    memory = (life.program.memory + leaked(cluster, run)) * (0.97 + 0.03 * noise)
     if "memory" in limits:
         memory = min(memory, mebibytes(limits["memory"]))
     return max(1, round(demand)), max(1, round(memory))
