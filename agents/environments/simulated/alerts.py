@@ -88,6 +88,24 @@ def rules_object(cluster: Cluster, rng: Random) -> Manifest:
     return body
 
 
+def is_watchful(body: Manifest) -> bool:
+    """Return whether the rules have one that fires at a short outage."""
+    return body["data"][_KEY].count("- alert:") > 1
+
+
+def watch_briefly(body: Manifest, entry: str, rng: Random) -> None:
+    """Add a rule that fires at a short outage and goes on for an hour."""
+    first = _RULE.search(body["data"][_KEY])
+    taken = first["name"] if first else ""
+    name = rng.choice([name for name in _NAMES if name != taken])
+    body["data"][_KEY] += (
+        f"- alert: {name}\n"
+        f'  expr: {Metric.ERROR_RATIO}{{service="{entry}"}} > 0.01\n'
+        "  for: 0s\n  keep_firing_for: 60m\n  labels: {severity: warning}\n"
+        f"  summary: {rng.choice(_SUMMARIES)}\n"
+    )
+
+
 def rules_of(cluster: Cluster) -> list[Rule]:
     """Return the rules that stand in the namespace now."""
     body = cluster.store.get("configmaps", cluster.namespace, RULES)

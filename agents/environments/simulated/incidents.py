@@ -7,12 +7,13 @@ and was mended before its alert ran out, so only the present state tells them ap
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from random import Random
 
 from agents.contracts.incident import Task
 from agents.environments.simulated import alerts
-from agents.environments.simulated.applications.graph import Application, Component, impact
+from agents.environments.simulated.applications.graph import Application, Component, behind, impact
 from agents.environments.simulated.applications.hotel import hotel
 from agents.environments.simulated.applications.procedural import procedural
 from agents.environments.simulated.clock import DAY, HOUR, MINUTE
@@ -25,14 +26,30 @@ from agents.environments.simulated.faults.family import (
     main_container,
     revert,
 )
+from agents.environments.simulated.faults.herrings import scatter
+from agents.environments.simulated.faults.recurring import recur
 from agents.environments.simulated.faults.registry import FAMILIES
 from agents.environments.simulated.objects.manifest import CHANGE_CAUSE, RESTARTED_AT
 from agents.environments.simulated.splits import families_of
 
+_HERRINGS_BEFORE = 33 * MINUTE
 _EPOCH = 1_767_225_600  # 2026-01-01T00:00:00Z
 _SMALLEST_IMPACT = 0.12
 _HOTEL_SHARE = 0.08
 _NO_VERSION_OF_IT = 0.4
+
+
+class Difficulty(StrEnum):
+    """How much stands in the way of seeing the fault."""
+
+    PLAIN = "plain"
+    """One fault, and benign rollouts of before."""
+    NOISY = "noisy"
+    """Red herrings beside it."""
+    RECURRING = "recurring"
+    """Herrings, and the fault comes and goes."""
+    SEVERAL = "several"
+    """Herrings, and a second fault that the first does not hide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +57,8 @@ class Scenario:
     """One incident before it is built. `family` is what happened, `healthy` that it is over.
 
     family is empty when nothing ever happened. problem: the benchmark's id. review: no alert fired,
-    somebody asks for a look. hidden: what a flag does stands in no ConfigMap.
+    somebody asks for a look. hidden: what a flag does stands in no ConfigMap. also: (family,
+    service) of faults beside the first. herrings: how many red ones. recurring: it comes and goes.
     """
 
     seed: int
@@ -53,6 +71,9 @@ class Scenario:
     problem: str | None = None
     review: bool = False
     hidden: bool = False
+    also: tuple[tuple[str, str], ...] = ()
+    herrings: int = 0
+    recurring: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +81,8 @@ class GroundTruth:
     """The right answers. `service`, `system_level` and `fault_type` are None for a healthy lab.
 
     repairs: lines of which each alone mends it. plans: lines that mend it together. accepted: other
-    names that the benchmark takes for the service.
+    names that the benchmark takes for the service. also: the truths of the faults beside the first;
+    localization then wants every service, analysis the labels of any.
     """
 
     anomaly: bool
@@ -72,11 +94,22 @@ class GroundTruth:
     repairs: tuple[str, ...]
     plans: tuple[tuple[str, ...], ...] = ()
     accepted: tuple[str, ...] = ()
+    also: tuple[GroundTruth, ...] = ()
 
     @property
     def ways(self) -> tuple[tuple[str, ...], ...]:
         """Every known way to mend it, each as the lines that do it."""
         return (*((line,) for line in self.repairs), *self.plans)
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Every faulty service."""
+        return tuple(truth.service for truth in (self, *self.also) if truth.service)
+
+    @property
+    def facts(self) -> tuple[Evidence, ...]:
+        """What a good diagnosis reads, of all faults."""
+        return tuple(fact for truth in (self, *self.also) for fact in truth.evidence)
 
 
 def carriers(application: Application, family: Family) -> list[Component]:
@@ -97,6 +130,7 @@ def generate(
     task: Task | None = None,
     healthy: bool | None = None,
     application: str | None = None,
+    difficulty: Difficulty = Difficulty.PLAIN,
 ) -> Scenario:
     """Return the incident of a seed.
 
@@ -119,7 +153,7 @@ def generate(
         if able:
             break
         kind = "procedural"
-    return Scenario(
+    scenario = Scenario(
         seed=seed,
         task=task,
         split=split,
@@ -128,6 +162,30 @@ def generate(
         healthy=healthy,
         application=graph,
     )
+    return _harder(scenario, difficulty)
+
+
+def _harder(scenario: Scenario, difficulty: Difficulty) -> Scenario:
+    """Return the scenario with what its difficulty adds, drawn apart from everything else."""
+    rng = Random(scenario.seed ^ 0xD1FF)  # noqa: S311 - simulation, no secret
+    if difficulty is Difficulty.PLAIN:
+        return scenario
+    noisy = replace(scenario, herrings=rng.randint(1, 3))
+    if difficulty is Difficulty.NOISY or scenario.healthy:
+        return noisy
+    if difficulty is Difficulty.RECURRING:
+        return replace(noisy, recurring=True)
+    graph = scenario.application
+    hidden = {scenario.service, *behind(graph, scenario.service)}
+    places = [
+        (name, component.name)
+        for name in families_of(scenario.split)
+        for component in carriers(graph, FAMILIES[name])
+        if name != scenario.family
+        and component.name not in hidden
+        and scenario.service not in behind(graph, component.name)
+    ]
+    return replace(noisy, also=(rng.choice(places),)) if places else noisy
 
 
 def build(scenario: Scenario) -> tuple[Cluster, GroundTruth, bytes]:
@@ -144,6 +202,10 @@ def build(scenario: Scenario) -> tuple[Cluster, GroundTruth, bytes]:
     cluster.settle()
     if scenario.problem is None:
         _finished_rollouts(cluster, scenario, rng, present)
+    if scenario.herrings:
+        cluster.advance(max(cluster.now, present - _HERRINGS_BEFORE))
+        spared = (scenario.service, scenario.application.entry)
+        scatter(cluster, spared, scenario.herrings, rng)
     if not scenario.family:
         cluster.advance(present)
         return cluster, _healthy_truth(scenario.application), cluster.freeze()
@@ -161,9 +223,20 @@ def build(scenario: Scenario) -> tuple[Cluster, GroundTruth, bytes]:
         cluster.advance(present - rng.randint(*family.lead))
         before = cluster.freeze()
         injection = family.inject(cluster, component, rng)
-        truth = _truth(family, injection)
+        truth = replace(_truth(family, injection), also=_further(cluster, scenario, rng))
+        if scenario.recurring:
+            recur(cluster, injection, present, rng)
     cluster.advance(present)
     return cluster, truth, before or cluster.freeze()
+
+
+def _further(cluster: Cluster, scenario: Scenario, rng: Random) -> tuple[GroundTruth, ...]:
+    """Inject the faults beside the first."""
+    found = []
+    for name, service in scenario.also:
+        family, component = FAMILIES[name], scenario.application.component(service)
+        found.append(_truth(family, family.inject(cluster, component, rng)))
+    return tuple(found)
 
 
 def _family(scenario: Scenario) -> Family:

@@ -154,6 +154,6 @@ class Lab:
         names = " ".join(f"{t.kind}/{t.name}" if t.name else t.kind for t in command.targets)
         flags = " ".join(f"--{flag.name}={flag.value}" for flag in command.flags)
         shown = f"{command.verb} {names} {flags}\n{text}"
-        for fact in self.ground_truth.evidence:
+        for fact in self.ground_truth.facts:
             if fact.name not in self._read and fact.seen_in(shown):
                 self._read.add(fact.name)

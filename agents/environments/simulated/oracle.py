@@ -17,6 +17,7 @@ from agents.environments.simulated.clock import MINUTE
 from agents.environments.simulated.cluster import thaw
 from agents.environments.simulated.controllers.deployments import finished
 from agents.environments.simulated.controllers.starting import environment_of
+from agents.environments.simulated.faults.recurring import threatened
 from agents.environments.simulated.objects.pods import is_ready
 from agents.environments.simulated.telemetry.metrics import Metric, average
 
@@ -85,13 +86,18 @@ def _answer(task: Task, truth: GroundTruth, submission: Submission) -> tuple[boo
             return False, f"expected services, got {answer!r}"
         if truth.service is None:
             return given == (), f"expected no service, got {given}"
-        right = len(given) == 1 and given[0] in (truth.service, *truth.accepted)
-        return right, f"expected {(truth.service,)}, got {given}"
+        wanted = truth.services
+        single = len(wanted) == 1 and len(given) == 1 and given[0] in truth.accepted
+        right = single or (len(given) == len(wanted) and set(given) == set(wanted))
+        return right, f"expected {wanted}, got {given}"
     if not isinstance(answer, Analysis):
         return False, f"expected an analysis, got {answer!r}"
-    level = answer.system_level.strip().lower() == (truth.system_level or "").lower()
-    kind = answer.fault_type.strip().lower() == (truth.fault_type or "").lower()
-    return level and kind, f"expected {truth.system_level} / {truth.fault_type}"
+    labels = (answer.system_level.strip().lower(), answer.fault_type.strip().lower())
+    wanted_labels = [
+        ((one.system_level or "").lower(), (one.fault_type or "").lower())
+        for one in (truth, *truth.also)
+    ]
+    return labels in wanted_labels, f"expected {truth.system_level} / {truth.fault_type}"
 
 
 def _judge_state(cluster: Cluster, truth: GroundTruth, before: bytes) -> Verdict:
@@ -102,6 +108,8 @@ def _judge_state(cluster: Cluster, truth: GroundTruth, before: bytes) -> Verdict
     if problem is None:
         now.advance(now.now + SETTLING)
         problem = unhealthy(now) or _ailing(base, now)
+    if problem is None and threatened(now):
+        problem = "the fault is away at present and will come back"
     return Verdict(
         success=problem is None,
         aiopslab=benchmark,

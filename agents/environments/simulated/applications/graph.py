@@ -235,6 +235,18 @@ class Application:
         ]
 
 
+def behind(application: Application, name: str) -> set[str]:
+    """Return the components that this one calls, directly or through others."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        for call in application.component(waiting.pop()).program.calls:
+            if call.target not in found:
+                found.add(call.target)
+                waiting.append(call.target)
+    return found
+
+
 def impact(application: Application, broken: str) -> float:
     """Return the share of entry requests that fail when nothing answers at `broken`."""
     known: dict[str, float] = {}
