@@ -23,13 +23,21 @@ def programs_of(application: Application) -> Programs:
     """Return what every image of the application runs; only these images can be pulled."""
     table: Programs = {}
     for component in application.components:
-        table.setdefault(component.image, {})[component.name] = component.program
+        _enter(table, component.image, component, component.program)
     for image, name in application.spare_images:
-        table.setdefault(image, {})[name] = application.component(name).program
+        component = application.component(name)
+        _enter(table, image, component, component.program)
     for image, name, crash in application.broken_images:
-        program = replace(application.component(name).program, crash=crash)
-        table.setdefault(image, {})[name] = program
+        component = application.component(name)
+        _enter(table, image, component, replace(component.program, crash=crash))
     return table
+
+
+def _enter(table: Programs, image: str, component: Component, program: Program) -> None:
+    listed = table.setdefault(image, {})
+    listed[component.name] = program
+    if component.command:
+        listed[component.command[0].rsplit("/", 1)[-1]] = program
 
 
 def accounts_of(application: Application) -> dict[str, dict[str, tuple[tuple[str, str], ...]]]:
