@@ -8,10 +8,10 @@ deadlines; only this loop moves the clock.
 import pickle
 
 from agents.environments.simulated import clock
+from agents.environments.simulated.applications.charts import first_revision, installed
 from agents.environments.simulated.applications.deploy import (
     accounts_of,
     cluster_objects,
-    objects_of,
     programs_of,
 )
 from agents.environments.simulated.applications.graph import Application, Flag, nominal_load
@@ -76,7 +76,11 @@ class Cluster:
 
     def deploy(self) -> None:
         """Create the application's objects; they come up as time passes."""
-        for kind, body in (*cluster_objects(self.application), *objects_of(self.application)):
+        first = first_revision(self.application, self.now)
+        if first and self.application.release:
+            self.releases[self.application.release.name] = [first]
+        objects = installed(self.application, first)
+        for kind, body in (*cluster_objects(self.application), *objects):
             self.store.create(kind, body, self.stamp())
         self.settle()
 

@@ -19,6 +19,7 @@ from agents.contracts.action import (
     CordonNode,
     DeletePod,
     DeleteResource,
+    HelmRollback,
     PatchResource,
     Preview,
     RestartRollout,
@@ -33,8 +34,9 @@ from agents.contracts.action import (
 from agents.environments.protocol import ActionRejected
 from agents.environments.simulated.controllers.deployments import revision_of
 from agents.environments.simulated.kubectl.errors import CommandFailed
+from agents.environments.simulated.kubectl.helm import history_of
 from agents.environments.simulated.kubectl.output import safe
-from agents.environments.simulated.kubectl.writes import WRITES
+from agents.environments.simulated.kubectl.shell import writer_of
 from agents.environments.simulated.objects.kinds import BY_NAME, KINDS, Manifest
 from agents.environments.simulated.objects.patching import inverse
 from agents.policy.commands import plain_command
@@ -49,7 +51,7 @@ def preview(cluster: Cluster, action: Action) -> Preview:
     copy = cluster.fork()
     copy.store.take_marks()
     command = plain_command(action)
-    handler = WRITES.get(command.verb)
+    handler = writer_of(command)
     if handler is None:
         raise ActionRejected(f'error: unknown command "{command.verb}" for "{command.program}"')
     try:
@@ -67,7 +69,9 @@ def preview(cluster: Cluster, action: Action) -> Preview:
     return Preview(
         diff="".join(diffs),
         touched=touched or _unchanged(cluster, action),
-        rollback=_rollback(action, changes),
+        rollback=_helm_back(cluster, action)
+        if isinstance(action, HelmRollback)
+        else _rollback(action, changes),
         pods_affected=affected,
     )
 
@@ -82,6 +86,8 @@ def _unchanged(cluster: Cluster, action: Action) -> tuple[Touched, ...]:
     """Return what an action without effect is about."""
     target = plain_command(action).targets[:1]
     for item in target:
+        if item.kind not in KINDS:  # a release is no object
+            return ()
         namespace = cluster.namespace if KINDS[item.kind].namespaced else ""
         found = cluster.store.get(item.kind, namespace, item.name or "")
         return (_touched((item.kind, namespace, item.name or ""), found),)
@@ -129,6 +135,12 @@ def _rollback(
     if before is not None and after is not None:
         return _patched_back(before, after)
     return None
+
+
+def _helm_back(cluster: Cluster, action: HelmRollback) -> Action | None:
+    """Return the rollback to the revision that is deployed now."""
+    history = history_of(cluster, action.release)
+    return action.model_copy(update={"revision": history[-1].number}) if history else None
 
 
 def _go_back(

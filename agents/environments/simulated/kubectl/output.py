@@ -55,13 +55,18 @@ def as_list(items: list[Manifest]) -> Manifest:
     return {"apiVersion": "v1", "items": items, "kind": "List", "metadata": {"resourceVersion": ""}}
 
 
+def as_yaml(data: object) -> str:
+    """Return data as Go's sigs.k8s.io/yaml writes it."""
+    return yaml.dump(data, Dumper=_Dumper, width=10_000, allow_unicode=True)
+
+
 def rendered(items: list[Manifest], output: str, *, single: bool) -> str:
     """Return objects in an `-o` form; `single` when one name was asked for."""
     items = [safe(item) for item in items]
     form, _, argument = output.partition("=")
     data: Any = items[0] if single and len(items) == 1 else as_list(items)
     if form == "yaml":
-        return yaml.dump(data, Dumper=_Dumper, width=10_000, allow_unicode=True)
+        return as_yaml(data)
     if form == "json":
         text = orjson.dumps(data, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode()
         return re.sub(r"^( +)", lambda match: match.group(1) * 2, text, flags=re.MULTILINE) + "\n"

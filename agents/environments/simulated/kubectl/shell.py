@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from agents.environments.protocol import Output
-from agents.environments.simulated.kubectl import information, inside, rollout, writes
+from agents.environments.simulated.kubectl import helmshell, information, inside, rollout, writes
 from agents.environments.simulated.kubectl.describe import describe
 from agents.environments.simulated.kubectl.errors import CommandFailed
 from agents.environments.simulated.kubectl.eventlist import events
@@ -39,20 +39,33 @@ READS: dict[str, Handler] = {
     "exec": inside.run,
     "wait": rollout.wait,
 }
-SECONDS: dict[str, float] = {"exec": 2.0, "top": 2.0, "describe": 1.0}
+SECONDS: dict[str, float] = {
+    "exec": 2.0,
+    "top": 2.0,
+    "describe": 1.0,
+    "rollback": 2.0,
+    "upgrade": 2.0,
+}
 """Virtual seconds that a verb costs, 1 unless listed."""
 
 
 def read(cluster: Cluster, command: Command) -> Output:
     """Run a read command at the present moment; time is the caller's to move."""
-    return _run(cluster, command, READS)
+    table = helmshell.READS if command.program == "helm" else READS
+    return _run(cluster, command, table.get(command.verb))
 
 
 def write(cluster: Cluster, command: Command) -> Output:
     """Run a write command and let the controllers work at the same moment."""
-    output = _run(cluster, command, writes.WRITES)
+    output = _run(cluster, command, writer_of(command))
     cluster.settle()
     return output
+
+
+def writer_of(command: Command) -> Handler | None:
+    """Return what does a write command, None when there is no such verb."""
+    table = helmshell.WRITES if command.program == "helm" else writes.WRITES
+    return table.get(command.verb)
 
 
 def cost_of(command: Command) -> float:
@@ -60,8 +73,7 @@ def cost_of(command: Command) -> float:
     return SECONDS.get(command.verb, 1.0)
 
 
-def _run(cluster: Cluster, command: Command, table: dict[str, Handler]) -> Output:
-    handler = table.get(command.verb) if command.program == "kubectl" else None
+def _run(cluster: Cluster, command: Command, handler: Handler | None) -> Output:
     if handler is None:
         text = f'error: unknown command "{command.verb}" for "{command.program}"\n'
         return Output(text=text, exit_code=1, seconds=cost_of(command))

@@ -40,7 +40,8 @@ def merge(target: Any, patch: Any) -> Any:  # noqa: ANN401 - JSON
     return result
 
 
-def _merge_key(field: str, entries: list[Any]) -> str | None:
+def merge_key(field: str, entries: list[Any]) -> str | None:
+    """Return the key by which a strategic merge tells a list's entries apart, if it does."""
     if field == "ports":
         first = next((entry for entry in entries if isinstance(entry, dict)), {})
         return "containerPort" if "containerPort" in first else "port"
@@ -70,7 +71,7 @@ def strategic(target: Any, patch: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def _strategic_list(field: str, old: Any, patch: list[Any]) -> list[Any]:  # noqa: ANN401 - JSON
-    key = _merge_key(field, patch)
+    key = merge_key(field, patch)
     if key is None or not isinstance(old, list) or {"$patch": "replace"} in patch:
         return [deepcopy(item) for item in patch if item != {"$patch": "replace"}]
     result = list(old)
