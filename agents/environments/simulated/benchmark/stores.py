@@ -24,6 +24,7 @@ from agents.environments.simulated.faults.templates import patch_container
 from agents.environments.simulated.kubectl.helm import upgrade
 from agents.environments.simulated.objects.kinds import clone
 from agents.environments.simulated.objects.manifest import bare
+from agents.environments.simulated.objects.manifest import claim as volume_claim
 
 if TYPE_CHECKING:
     from agents.environments.simulated.applications.graph import Application, Component
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
     from agents.environments.simulated.objects.kinds import Manifest
 
 Roles = tuple[tuple[str, str], ...]
-_ROOT = 'db.getSiblingDB("admin").auth(_getEnv("MONGO_INITDB_ROOT_USERNAME"), _getEnv("MONGO_INITDB_ROOT_PASSWORD"))'
+_ROOT = (
+    'db.getSiblingDB("admin").auth(_getEnv("MONGO_INITDB_ROOT_USERNAME"), '
+    '_getEnv("MONGO_INITDB_ROOT_PASSWORD"))'
+)
 
 
 def _keeps_users(application: Application, component: Component) -> bool:
@@ -58,9 +62,13 @@ def _put(cluster: Cluster, store: str, user: str, roles: Roles | None) -> None:
         users.pop(user, None)
     else:
         users[user] = roles
+    _restart_clients(cluster, store)
+
+
+def _restart_clients(cluster: Cluster, store: str) -> None:
+    """Delete the pods of whoever calls a store."""
     for caller in cluster.application.callers(store):
         for run in list(cluster.runs_of(caller)):
-            cluster.store.delete("pods", run.pod)
             kubelet.stop(cluster, run.pod)
     cluster.remeasure()
 
@@ -144,7 +152,8 @@ def _require_tls(cluster: Cluster, component: Component, _rng: Random) -> Inject
         raise KeyError("expected an application with a helm release")
     _, original = edit(cluster, "deployments", component.name)
     upgrade(cluster, release.name, {f"{component.name}.tls.mode": "requireTLS"})
-    cluster.remeasure()
+    cluster.settle()
+    _restart_clients(cluster, component.name)
     argument = TLS_ARGUMENTS[Protocol.MONGO][1]
     return Injection(
         service=component.name,
@@ -185,6 +194,7 @@ def _redeploy(cluster: Cluster, component: Component, _rng: Random) -> Injection
             continue
         cluster.store.create(kind, body, cluster.stamp())
     cluster.settle()
+    claims = cluster.store.listed("persistentvolumeclaims", namespace)
     originals = tuple(
         Original(kind="persistentvolumes", name=v["metadata"]["name"], manifest=_free(v))
         for v in volumes
@@ -216,6 +226,7 @@ def _redeploy(cluster: Cluster, component: Component, _rng: Random) -> Injection
                 for v in volumes
             ),
             tuple(_another(v) for v in volumes),
+            tuple(line for c in claims for line in _provisioned(c, cluster)),
         ),
     )
 
@@ -226,6 +237,18 @@ def _free(volume: Manifest) -> Manifest:
     del free["spec"]["claimRef"]
     free["status"] = {"phase": "Available"}
     return free
+
+
+def _provisioned(claim: Manifest, cluster: Cluster) -> tuple[str, str]:
+    """Return the lines that make a claim anew with the class that provisions volumes."""
+    name = claim["metadata"]["name"]
+    size = claim["spec"]["resources"]["requests"]["storage"]
+    fresh = volume_claim(name, cluster.namespace, cluster.application.storage_class, size)
+    del fresh["status"]
+    return (
+        f"kubectl delete pvc {name}",
+        f"kubectl apply -f - <<'EOF'\n{orjson.dumps(fresh).decode()}\nEOF",
+    )
 
 
 def _another(volume: Manifest) -> str:

@@ -31,7 +31,6 @@ _FIXED = (
 _READ_ONLY = (
     "endpoints",
     "events",
-    "persistentvolumes",
     "storageclasses",
     "namespaces",
 )

@@ -41,6 +41,7 @@ _CREATABLE = (
     "deployments",
     "serviceaccounts",
     "persistentvolumeclaims",
+    "persistentvolumes",
     "networkpolicies",
 )
 
@@ -222,13 +223,17 @@ def apply(cluster: Cluster, command: Command) -> str:
             f'Error from server (Forbidden): error when creating "STDIN": {qualified(kind.plural)} '
             f'"{metadata["name"]}" is forbidden'
         )
-    metadata["namespace"] = metadata.get("namespace") or namespace_of(command)
-    if metadata["namespace"] != cluster.namespace:
+    if kind.namespaced:
+        metadata["namespace"] = metadata.get("namespace") or namespace_of(command)
+    else:
+        metadata.pop("namespace", None)
+    place = metadata.get("namespace", "")
+    if kind.namespaced and place != cluster.namespace:
         raise CommandFailed(
             f'Error from server (NotFound): error when creating "STDIN": namespaces '
-            f'"{metadata["namespace"]}" not found'
+            f'"{place}" not found'
         )
-    known = cluster.store.get(kind.plural, metadata["namespace"], metadata["name"])
+    known = cluster.store.get(kind.plural, place, metadata["name"])
     if known is None:
         return _create(cluster, kind.plural, body)
     if command.verb == "create":
@@ -259,6 +264,8 @@ def _create(cluster: Cluster, kind: str, body: Manifest) -> str:
     if kind == "deployments":
         metadata["generation"] = 1
         body["status"] = {}
+    if kind == "persistentvolumes":
+        body["status"] = {"phase": "Available"}
     if kind == "persistentvolumeclaims":
         body["status"] = {"phase": "Pending"}
         spec = body.setdefault("spec", {})
