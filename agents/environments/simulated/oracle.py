@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from agents.environments.simulated.incidents import GroundTruth
     from agents.environments.simulated.objects.kinds import Manifest
 
-SETTLING = 7 * MINUTE
-"""Longer than the longest back-off, so that a mended pod has had its next try."""
+SETTLING = 9 * MINUTE
+"""The longest back-off and the window of errors: a mended pod has had its next try by then."""
 _KEPT = (
     "deployments",
     "services",

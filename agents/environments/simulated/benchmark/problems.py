@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from agents.contracts.incident import Task
 from agents.environments.simulated.applications.astronomy_shop import astronomy_shop
+from agents.environments.simulated.applications.graph import impact
 from agents.environments.simulated.applications.hotel_reservation import hotel_reservation
 from agents.environments.simulated.applications.social_network import social_network
 from agents.environments.simulated.benchmark.featureflags import FLAGS, PREFIX
@@ -33,6 +34,8 @@ APPLICATIONS: dict[str, Callable[[], Application]] = {
 _D, _L, _A, _M = Task.DETECTION, Task.LOCALIZATION, Task.ANALYSIS, Task.MITIGATION
 _ALL = (_D, _L, _A, _M)
 _SEEN = (_D, _L)
+_NOTICED = 0.02
+"""The share of requests that a broken component costs, below which nobody would call it broken."""
 _UNDECIDABLE = ("user_unregistered_mongodb", "wrong_bin_usage")
 """Families whose labels no evidence tells from a neighbour's."""
 
@@ -203,6 +206,8 @@ def balanced(seed: int, family: str, task: Task) -> Scenario:
 
 def _can_carry(application: Application, family: str, name: str, *, flagged: bool) -> bool:
     component = application.component(name)
+    if impact(application, name) < _NOTICED:
+        return False
     if not flagged:
         return BENCHMARK[family].carries(application, component)
     return bool(component.program.calls) and bool(application.callers(name))
