@@ -23,6 +23,7 @@ from agents.contracts.action import (
     PatchResource,
     Preview,
     RestartRollout,
+    RunMongoRepair,
     ScaleWorkload,
     SetEnv,
     SetImage,
@@ -35,6 +36,7 @@ from agents.environments.protocol import ActionRejected
 from agents.environments.simulated.controllers.deployments import revision_of
 from agents.environments.simulated.kubectl.errors import CommandFailed
 from agents.environments.simulated.kubectl.helm import history_of
+from agents.environments.simulated.kubectl.mongoshell import users_of
 from agents.environments.simulated.kubectl.output import safe
 from agents.environments.simulated.kubectl.shell import writer_of
 from agents.environments.simulated.objects.kinds import BY_NAME, KINDS, Manifest
@@ -59,6 +61,8 @@ def preview(cluster: Cluster, action: Action) -> Preview:
     except CommandFailed as failure:
         raise ActionRejected(failure.text) from None
     keys = list(copy.store.marks)
+    if isinstance(action, RunMongoRepair):
+        return _repaired(cluster, copy, action)
     diffs = [_diff(key, cluster.store.get(*key), copy.store.get(*key)) for key in keys]
     changes = [(cluster.store.get(*key), copy.store.get(*key)) for key in keys]
     touched = tuple(_touched(key, before) for key, (before, _) in zip(keys, changes, strict=True))
@@ -73,6 +77,24 @@ def preview(cluster: Cluster, action: Action) -> Preview:
         if isinstance(action, HelmRollback)
         else _rollback(action, changes),
         pods_affected=affected,
+    )
+
+
+def _repaired(cluster: Cluster, copy: Cluster, action: RunMongoRepair) -> Preview:
+    """Return what a repair changes of the users that a server keeps as data."""
+    before, after = users_of(cluster, action.pod), users_of(copy, action.pod)
+    if action.operation == "drop_user" and before == after:
+        raise ActionRejected(f"User '{action.user}@{action.database}' not found")
+    key = ("pods", cluster.namespace, action.pod)
+    path = f"{'.'.join(key)}.users"
+    lines = unified_diff(_lines(before), _lines(after), f"LIVE/{path}", f"MERGED/{path}", n=3)
+    created = action.operation == "create_user"
+    undo = {"operation": "drop_user", "password_variable": None, "roles": ()}
+    return Preview(
+        diff="".join(lines),
+        touched=(_touched(key, cluster.store.get(*key)),),
+        rollback=action.model_copy(update=undo) if created else None,
+        pods_affected=0,
     )
 
 
@@ -102,7 +124,11 @@ def _text(item: Manifest | None) -> list[str]:
     for field in ("resourceVersion", "uid", "generation", "creationTimestamp"):
         metadata.pop(field, None)
     shown["metadata"] = metadata
-    return yaml.dump(shown, Dumper=yaml.CSafeDumper, width=10_000).splitlines(keepends=True)
+    return _lines(shown)
+
+
+def _lines(data: object) -> list[str]:
+    return yaml.dump(data, Dumper=yaml.CSafeDumper, width=10_000).splitlines(keepends=True)
 
 
 def _diff(key: Key, before: Manifest | None, after: Manifest | None) -> str:

@@ -105,9 +105,11 @@ class Lab:
 
         Waits at most 90 virtual seconds, and half a minute for the error ratio.
         """
-        targets = [
-            t.name for t in plain_command(action).targets if t.kind == "deployments" and t.name
-        ]
+        command = plain_command(action)
+        targets = [t.name for t in command.targets if t.kind == "deployments" and t.name]
+        if command.program == "helm":  # a release is all of the application's workloads
+            listed = self.cluster.store.listed("deployments", self.namespace)
+            targets = [item["metadata"]["name"] for item in listed]
         deadline = self.cluster.now + _PATIENCE
         while self.cluster.now < deadline and not all(map(self._rolled_out, targets)):
             self.tick(_STEP)

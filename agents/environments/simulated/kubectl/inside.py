@@ -10,8 +10,10 @@ import re
 from typing import TYPE_CHECKING
 
 from agents.environments.simulated.applications.graph import Protocol
+from agents.environments.simulated.kubectl import mongoshell
 from agents.environments.simulated.kubectl.errors import CommandFailed
 from agents.environments.simulated.kubectl.logs import pods_behind
+from agents.environments.simulated.kubectl.mongoshell import has_shell
 from agents.environments.simulated.network import (
     Address,
     Obstacle,
@@ -20,6 +22,7 @@ from agents.environments.simulated.network import (
     obstacle_at,
     parse_address,
 )
+from agents.policy.mongo import MONGO_SHELLS
 
 if TYPE_CHECKING:
     from agents.contracts.command import Command
@@ -31,6 +34,22 @@ _HIDDEN = re.compile(r"PASS|SECRET|TOKEN|KEY")
 
 def run(cluster: Cluster, command: Command) -> str:
     """Return what the program prints; raises `CommandFailed` with its exit code."""
+    return _program(cluster, _process(cluster, command), command.inner[0], command.inner[1:])
+
+
+def repair(cluster: Cluster, command: Command) -> str:
+    """Run a repair of users and roles in a MongoDB pod; raises `CommandFailed`."""
+    program = command.inner[0]
+    if program not in MONGO_SHELLS:  # what reads is no write
+        raise CommandFailed('error: unknown command "exec" for "kubectl"')
+    source = _process(cluster, command)
+    if not has_shell(source, program):
+        raise _no_program(program)
+    return mongoshell.repair(cluster, source, command.inner)
+
+
+def _process(cluster: Cluster, command: Command) -> PodRun:
+    """Return the running pod that a command means; raises `CommandFailed`."""
     target = command.targets[0]
     pods = pods_behind(cluster, command, target.kind, target.name or "")
     pod = pods[0] if pods else None
@@ -41,7 +60,7 @@ def run(cluster: Cluster, command: Command) -> str:
             "error: Internal error occurred: unable to upgrade connection: container not found "
             f'("{name}")'
         )
-    return _program(cluster, source, command.inner[0], command.inner[1:])
+    return source
 
 
 def _program(cluster: Cluster, source: PodRun, program: str, arguments: tuple[str, ...]) -> str:
@@ -53,7 +72,13 @@ def _program(cluster: Cluster, source: PodRun, program: str, arguments: tuple[st
         return _fetch(cluster, source, program, arguments)
     if program == "cat":
         return _cat(source, arguments)
-    raise CommandFailed(
+    if has_shell(source, program):
+        return mongoshell.ask(cluster, source, (program, *arguments))
+    raise _no_program(program)
+
+
+def _no_program(program: str) -> CommandFailed:
+    return CommandFailed(
         "error: Internal error occurred: Internal error occurred: error executing command in "
         f'container: exec: "{program}": executable file not found in $PATH',
     )

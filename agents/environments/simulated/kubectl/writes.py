@@ -14,6 +14,7 @@ import yaml
 
 from agents.environments.simulated.controllers.deployments import replica_sets, revision_of
 from agents.environments.simulated.dice import draw
+from agents.environments.simulated.kubectl import inside
 from agents.environments.simulated.kubectl.deleting import delete, drain
 from agents.environments.simulated.kubectl.editing import Template, save, template_of
 from agents.environments.simulated.kubectl.errors import CommandFailed, qualified
@@ -340,4 +341,5 @@ WRITES: dict[str, Callable[[Cluster, Command], str]] = {
     "cordon": cordon,
     "uncordon": cordon,
     "drain": drain,
+    "exec": inside.repair,
 }
