@@ -128,14 +128,13 @@ def test_destroying_is_no_mitigation(problem: Problem, destruction: str) -> None
         if mended:
             for line in lab.ground_truth.ways[0]:
                 act(lab, line)
-        names = [c.name for c in lab.scenario.application.components if not c.name == ""]
         if destruction == "delete the deployment":
             act(lab, f"kubectl delete deployment {problem.service}")
         elif destruction == "no alerts":
             act(lab, f"kubectl delete configmap {RULES}")
         else:
-            for name in names:
-                act(lab, f"kubectl scale deployment/{name} --replicas=0")
+            for component in lab.scenario.application.components:
+                act(lab, f"kubectl scale deployment/{component.name} --replicas=0")
         assert not lab.judge(submit(Task.MITIGATION)).strict
 
 

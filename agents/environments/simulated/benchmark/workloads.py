@@ -204,8 +204,8 @@ def _wrong_binary(cluster: Cluster, component: Component, _rng: Random) -> Injec
                 name="command",
                 sights=(
                     (
-                        rf"\A(get|describe) (deployments|pods)[\s\S]*{name}[\s\S]*[Cc]ommand\"?:\s*\[?"
-                        rf"[\s\S]{{0,40}}\b{wrong}\b"
+                        rf"\A(get|describe) (deployments|pods)[\s\S]*{name}"
+                        rf"[\s\S]*[Cc]ommand\"?:\s*\[?[\s\S]{{0,40}}\b{wrong}\b"
                     ),
                 ),
             ),
