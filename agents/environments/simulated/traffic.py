@@ -49,7 +49,8 @@ class Failure:
 class PodTraffic:
     """What one pod serves: requests a second, failing share, mean milliseconds.
 
-    own: (what the process logs, share of its requests) for trouble of its own making.
+    own: (what the process logs, share of its requests) for trouble of its own making. burn:
+    millicores that it uses beyond its work.
     """
 
     rate: float
@@ -57,6 +58,7 @@ class PodTraffic:
     latency: float
     failures: tuple[Failure, ...] = ()
     own: tuple[tuple[str, float], ...] = ()
+    burn: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +99,7 @@ class _Behaviour:
     latency: float = DEADLINE_MS
     reaches: list[tuple[Call, _Reach]] = field(default_factory=list)
     own: tuple[tuple[str, float], ...] = ()
+    burn: float = 0.0
 
 
 class _Survey:
@@ -141,6 +144,7 @@ class _Survey:
                 latency += min(call.share, 1.0) * reach.latency
         latency += _slower(flags) + self._delay(run)
         good *= 1.0 - min(1.0, total(flags, Effect.ERRORS))
+        found.burn = total(flags, Effect.BURN)
         found.own = tuple((f.complaint, share_of(f, n)) for f, n in flags if f.complaint)
         late = latency > DEADLINE_MS
         found.errors = 1.0 if late and good > 0.5 else round(1.0 - good, 6)  # noqa: PLR2004 - most requests, but late
@@ -223,14 +227,6 @@ class _Survey:
         return _Reach(bad / len(behind), latency / len(behind), failure, reached)
 
 
-def burnt(cluster: Cluster, run: PodRun) -> float:
-    """Return the millicores that flags make a pod burn."""
-    program = run.life.program if run.life else None
-    if program is None or not (program.flags or cluster.hidden_flags):
-        return 0.0
-    return total(active(cluster, program, switched_on(cluster)), Effect.BURN)
-
-
 def _root(behaviour: _Behaviour) -> Failure | None:
     """Return the critical failure because of which a callee answers with errors."""
     for call, reach in behaviour.reaches:
@@ -262,6 +258,8 @@ def demand_of(cluster: Cluster, run: PodRun, flood: float = 1.0) -> float:
     if life is None or life.program is None:
         return 0.0
     name = life.program.name
+    if name not in cluster.nominal:
+        return float(life.program.idle)
     replicas = max(1, cluster.application.component(name).replicas)
     rate = flood * cluster.nominal.get(name, 0.0) / replicas
     return life.program.idle + life.program.cost * rate
@@ -291,6 +289,7 @@ def measure(cluster: Cluster) -> Epoch:
             latency=behaviour.latency,
             failures=tuple(reach.failure for _, reach in behaviour.reaches if reach.failure),
             own=behaviour.own,
+            burn=behaviour.burn,
         )
         before = services.get(life.program.name, (0.0, 0.0, 0.0))
         services[life.program.name] = (

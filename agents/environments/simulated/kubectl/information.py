@@ -11,7 +11,6 @@ from agents.environments.simulated.kubectl.selecting import find, listed
 from agents.environments.simulated.kubectl.tables import table
 from agents.environments.simulated.objects.kinds import KINDS, Manifest
 from agents.environments.simulated.objects.quantity import mebibytes, millicores
-from agents.environments.simulated.traffic import burnt
 
 if TYPE_CHECKING:
     from agents.contracts.command import Command
@@ -29,7 +28,7 @@ def usage(cluster: Cluster, pod: Manifest) -> tuple[int, int] | None:
     minute = int(cluster.now // 60)
     noise = 0.9 + 0.2 * chance(cluster.seed, "usage", uid, minute)
     work = life.program.idle + life.program.cost * (traffic.rate if traffic else 0.0)
-    demand = (work + burnt(cluster, run)) * noise
+    demand = (work + (traffic.burn if traffic else 0.0)) * noise
     limits = (pod["spec"]["containers"][0].get("resources") or {}).get("limits") or {}
     if "cpu" in limits:
         demand = min(demand, millicores(limits["cpu"]))
