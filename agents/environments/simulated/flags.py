@@ -24,7 +24,7 @@ _OFF = ("off", "false", "")
 
 @lru_cache(maxsize=256)
 def served(text: str) -> dict[str, float | None]:
-    """Return the flags that are on in flagd's JSON: name -> amount (None: the code's own)."""
+    """Return the flags that are on in flagd's JSON: name -> times its amount (None: once)."""
     try:
         listed = orjson.loads(text)["flags"]
         found: dict[str, float | None] = {}
@@ -59,7 +59,7 @@ def active(cluster: Cluster, program: Program, on: dict[str, float | None]) -> A
     for flag in program.flags:
         if flag.name in on:
             amount = on[flag.name]
-            found.append((flag, flag.amount if amount is None else amount))
+            found.append((flag, flag.amount * (1.0 if amount is None else amount)))
     hidden = cluster.hidden_flags.get(program.name, ())
     return (*found, *((flag, flag.amount) for flag in hidden))
 

@@ -231,7 +231,7 @@ def _part(  # noqa: PLR0913 - one row of the chart
         start=start,
         calls=_calls(name),
         flags=FLAGS.get(name, ()),
-        voice=_VOICES.get(name, name),
+        voice=None if protocol is Protocol.REDIS else _VOICES.get(name, name),
     )
     return Component(
         name=name,

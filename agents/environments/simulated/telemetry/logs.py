@@ -12,7 +12,7 @@ from agents.environments.simulated.applications.graph import STORES, Protocol
 from agents.environments.simulated.clock import HOUR
 from agents.environments.simulated.dice import chance, draw
 from agents.environments.simulated.network import Obstacle
-from agents.environments.simulated.telemetry import storelogs
+from agents.environments.simulated.telemetry import programlogs, storelogs
 from agents.environments.simulated.telemetry.metrics import epoch_at
 from agents.environments.simulated.telemetry.voice import (
     Voice,
@@ -35,6 +35,8 @@ NOISE, BENIGN, FAILURES = 9.0, 50.0, 6.0
 """Seconds between two slots of a kind of line."""
 MOST_LINES = 400
 _FIRST_WINDOW = 120.0
+_TERMINATED = 143
+"""Exit code of a process that was told to end; one that is killed says nothing."""
 
 
 def read(
@@ -59,11 +61,15 @@ def _between(cluster: Cluster, run: PodRun, life: Life, start: float, end: float
     if life.program is None or life.complaint or life.program.protocol is Protocol.MEMCACHED:
         return lines if life.program is None or life.complaint else []
     up = max(start, life.start + life.program.start)
+    lines += storelogs.given_up(cluster, life.program, up, end)
     for moment, kind in _slots(uid, up, end):
         index = epoch_at(cluster, moment)
-        traffic = cluster.epochs[index].pods.get(uid) if index >= 0 else None
+        pods = cluster.epochs[index].pods if index >= 0 else {}
+        traffic = pods.get(uid)
         number = draw(cluster.seed, uid, kind, moment)
         lines += _lines_of(cluster, life, (moment, kind, number), traffic)
+        if kind == "failure":
+            lines += storelogs.turned_away(cluster, life.program, moment, pods)
     return sorted(lines)
 
 
@@ -80,10 +86,12 @@ def _slots(uid: str, start: float, end: float) -> Iterator[tuple[float, str]]:
 
 def _milestones(cluster: Cluster, life: Life) -> list[Line]:
     """Return what a process says when it starts and when it is told to end."""
-    voice = voice_of(cluster.namespace, cluster.seed)
-    if life.program is None or life.complaint:
-        return [(life.start + 0.4, voice.line(life.start + 0.4, 2, life.complaint))]
     program = life.program
+    if program is not None and program.voice is not None:
+        return programlogs.milestones(life, program)
+    voice = voice_of(cluster.namespace, cluster.seed)
+    if program is None or life.complaint:
+        return [(life.start + 0.4, voice.line(life.start + 0.4, 2, life.complaint))]
     if program.protocol in STORES:
         return storelogs.milestones(life, program)
     port = program.listening_port(life.environment)
@@ -92,7 +100,7 @@ def _milestones(cluster: Cluster, life: Life) -> list[Line]:
         (begin, voice.line(begin, 0, f"starting {program.name}")),
         (up, voice.line(up, 0, voice.listening.format(port=port, name=program.name))),
     ]
-    if life.end is not None and life.reason == "Error":
+    if life.end is not None and life.exit_code == _TERMINATED:
         stop = life.end - 0.2
         lines.append((stop, voice.line(stop, 1, "received SIGTERM, shutting down")))
     return lines
@@ -107,6 +115,8 @@ def _lines_of(
     if program is not None and program.protocol in STORES:
         text = storelogs.noise(program, moment, number) if kind == "noise" else None
         return [(moment, text)] if text else []
+    if program is not None and program.voice is not None:
+        return programlogs.spoken(cluster, life, slot, traffic)
     voice = voice_of(cluster.namespace, cluster.seed)
     if kind == "benign":
         quiet = number % 100 > 35  # noqa: PLR2004 - a third of the slots speak
@@ -132,6 +142,10 @@ def _failures(voice: Voice, life: Life, slot: tuple[float, int], traffic: PodTra
                 callee=failure.target, error=error_text(voice, failure, life)
             )
             lines.append((moment + index / 1000, voice.line(moment, level, text)))
+    for index, (text, share) in enumerate(traffic.own):
+        if chance(number, "own", index) < min(1.0, traffic.rate * share * FAILURES):
+            level = 2 if traffic.errors >= share else 1
+            lines.append((moment + 0.5 + index / 1000, voice.line(moment, level, text)))
     return lines
 
 
@@ -142,10 +156,16 @@ def error_text(voice: Voice, failure: Failure, life: Life | None) -> str:
         if voice.nested and failure.cause is not None:
             detail = f"{failure.cause.target}: {error_text(voice, failure.cause, None)}"
         return voice.upstream.format(detail=detail)
-    user = "client"
+    user, database = "client", failure.target
     if life is not None and life.program is not None:
         call = next((c for c in life.program.calls if c.target == failure.target), None)
-        user = life.environment.get((call.user_variable if call else "") or "", "client")
+        known = (call.user if call else None) or "client"
+        user = life.environment.get((call.user_variable if call else "") or "", known)
+        database = (call.database if call else None) or failure.target
     return voice.errors[failure.obstacle].format(
-        host=failure.address.host, port=failure.address.port, ip=failure.ip, user=user
+        host=failure.address.host,
+        port=failure.address.port,
+        ip=failure.ip,
+        user=user,
+        database=database,
     )

@@ -6,9 +6,10 @@ rarely sound alike and one always does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from random import Random
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -16,6 +17,13 @@ from agents.environments.simulated.applications.vocabulary import pseudo_word
 from agents.environments.simulated.clock import instant, rfc3339
 from agents.environments.simulated.dice import draw, happens
 from agents.environments.simulated.network import Obstacle
+from agents.environments.simulated.telemetry.voice_frames import HANDLED, INFO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agents.environments.simulated.applications.graph import Protocol
+    from agents.environments.simulated.telemetry.voice_frames import Frame
 
 _FAILED = (
     "call to {callee} failed: {error}",
@@ -102,11 +110,23 @@ _INVENTED: dict[Obstacle, tuple[str, ...]] = {
     Obstacle.ACCOUNT: ("user {user} denied", "bad login {user}"),
     Obstacle.FOREIGN: ("{host}:{port} does not know the method", "wrong peer {host}:{port}"),
 }
+_NOT_ALLOWED = {
+    "go": "not authorized on {database} to execute command (user {user})",
+    "node": "MongoServerError: not authorized on {database} to execute command",
+    "python": "not authorized on {database} to execute command, full error: code 13 ({user})",
+    "java": "MongoCommandException: Command failed with error 13: not authorized on {database}",
+}
+_NOT_ALLOWED_INVENTED = ("user {user} may not use {database}", "{database} is closed to {user}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
-    """One application's way of logging."""
+    """One application's way of logging, or one program's.
+
+    A voice with a `frame` is a real program's: `routine` is what it says of requests that went
+    well and `harmless` its warnings that mean nothing, by program (empty name: any other);
+    `opening` is said at the start; `clients` are error texts of store clients by protocol.
+    """
 
     style: str
     levels: tuple[str, str, str]
@@ -117,6 +137,18 @@ class Voice:
     upstream: str
     nested: bool
     listening: str
+    frame: Frame | None = None
+    routine: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    harmless: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    opening: tuple[str, ...] = ("starting {name}",)
+    closing: str = "received SIGTERM, shutting down"
+    clients: Mapping[Protocol, Mapping[Obstacle, str]] = field(default_factory=dict)
+
+    def entry(self, moment: float, kind: int, text: str, name: str) -> str:
+        """Return one entry of a program's log; `kind` as in `voice_frames`."""
+        if self.frame is not None:
+            return self.frame.line(moment, kind, text, name)
+        return self.line(moment, INFO if kind == HANDLED else kind, text)
 
     def line(self, moment: float, level: int, text: str) -> str:
         """Return one log line; level 0 info, 1 warning, 2 error."""
@@ -149,8 +181,12 @@ def voice_of(namespace: str, seed: int) -> Voice:
             obstacle: f"{code}-{rng.randint(10, 99)} {rng.choice(texts)}"
             for obstacle, texts in _INVENTED.items()
         }
+        role = Random(draw("voice of a role", namespace, seed))  # noqa: S311 - simulation
+        text = f"{code}-{role.randint(10, 99)} {role.choice(_NOT_ALLOWED_INVENTED)}"
+        errors[Obstacle.ROLE] = text
     else:
-        errors = _ERRORS[rng.choice(sorted(_ERRORS))]
+        runtime = rng.choice(sorted(_ERRORS))
+        errors = {**_ERRORS[runtime], Obstacle.ROLE: _NOT_ALLOWED[runtime]}
     return Voice(
         style=rng.choice(_STYLES),
         levels=rng.choice(_LEVELS),
