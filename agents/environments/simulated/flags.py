@@ -23,25 +23,33 @@ _OFF = ("off", "false", "")
 
 
 @lru_cache(maxsize=256)
-def served(text: str) -> dict[str, float | None]:
-    """Return the flags that are on in flagd's JSON: name -> times its amount (None: once)."""
+def served(text: str) -> dict[str, float]:
+    """Return the flags that are on in flagd's JSON: name -> share of what each does at most.
+
+    A variant that is a number does as much of it as its share of the flag's largest variant.
+    """
     try:
         listed = orjson.loads(text)["flags"]
-        found: dict[str, float | None] = {}
+        found: dict[str, float] = {}
         for name, body in listed.items():
             variant = str(body.get("defaultVariant", ""))
             if body.get("state") != "ENABLED" or variant in _OFF:
                 continue
-            value = body.get("variants", {}).get(variant)
+            variants = body.get("variants", {})
+            value = variants.get(variant)
             if value:
-                is_number = isinstance(value, int | float) and not isinstance(value, bool)
-                found[str(name)] = float(value) if is_number else None
+                numbers = [abs(float(item)) for item in variants.values() if _is_number(item)]
+                found[str(name)] = float(value) / max(numbers) if _is_number(value) else 1.0
     except (ValueError, KeyError, AttributeError, TypeError):
         return {}  # flagd refuses a file that it cannot read
     return found
 
 
-def switched_on(cluster: Cluster) -> dict[str, float | None]:
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def switched_on(cluster: Cluster) -> dict[str, float]:
     """Return the flags that flagd serves as on at present."""
     place = cluster.application.flags
     if place is None:
@@ -53,13 +61,9 @@ def switched_on(cluster: Cluster) -> dict[str, float | None]:
     return served((body or {}).get("data", {}).get(key, ""))
 
 
-def active(cluster: Cluster, program: Program, on: dict[str, float | None]) -> Active:
+def active(cluster: Cluster, program: Program, on: dict[str, float]) -> Active:
     """Return what bites a program, given what is `switched_on`."""
-    found = []
-    for flag in program.flags:
-        if flag.name in on:
-            amount = on[flag.name]
-            found.append((flag, flag.amount * (1.0 if amount is None else amount)))
+    found = [(flag, flag.amount * on[flag.name]) for flag in program.flags if flag.name in on]
     hidden = cluster.hidden_flags.get(program.name, ())
     return (*found, *((flag, flag.amount) for flag in hidden))
 

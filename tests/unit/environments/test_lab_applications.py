@@ -18,6 +18,7 @@ from agents.environments.simulated.applications.shop_flags import FLAGD, FLAGS
 from agents.environments.simulated.applications.social_network import social_network
 from agents.environments.simulated.cluster import Cluster
 from agents.environments.simulated.controllers.starting import program_of
+from agents.environments.simulated.flags import served
 from agents.environments.simulated.kubectl import shell
 from agents.environments.simulated.network import Address, backends, find_service, obstacle_at
 from agents.policy.parse import parse
@@ -186,6 +187,41 @@ def test_every_flag_of_the_file_does_something_and_is_off() -> None:
     assert set(FLAGS) <= names
     astray = [f for flags in FLAGS.values() for f in flags if f.effect is Effect.UNREACHABLE]
     assert all(flag.target in names for flag in astray)
+
+
+@pytest.mark.parametrize(
+    ("variant", "value"), [("100%", 1), ("50%", 0.5), ("10%", 0.1), ("off", None)]
+)
+def test_a_variant_does_its_share_of_the_largest(variant: str, value: float | None) -> None:
+    body = orjson.loads(FLAGD)
+    body["flags"]["paymentFailure"]["defaultVariant"] = variant
+    assert served(orjson.dumps(body).decode()).get("paymentFailure") == value
+
+
+@pytest.mark.parametrize(
+    ("flag", "variant"),
+    [(name, next(iter(body["variants"]))) for name, body in orjson.loads(FLAGD)["flags"].items()],
+)
+def test_every_flag_is_felt_while_it_is_on(flag: str, variant: str) -> None:
+    cluster = running(astronomy_shop(), minutes=20)
+    before = cluster.epochs[-1]
+    config = cluster.store.get("configmaps", cluster.namespace, "flagd-config")
+    assert config is not None
+    body = orjson.loads(config["data"]["demo.flagd.json"])
+    body["flags"][flag]["defaultVariant"] = variant
+    config["data"]["demo.flagd.json"] = orjson.dumps(body).decode()
+    cluster.store.touch("configmaps", config)
+    cluster.settle()
+    cluster.advance(cluster.now + 120)
+    after = cluster.epochs[-1]
+    assert not after.same(before)
+    assert after.errors > 0 or after.latency > 1.2 * before.latency
+    body["flags"][flag]["defaultVariant"] = "off"
+    config["data"]["demo.flagd.json"] = orjson.dumps(body).decode()
+    cluster.store.touch("configmaps", config)
+    cluster.settle()
+    cluster.advance(cluster.now + 120)
+    assert cluster.epochs[-1].same(before)
 
 
 def test_no_complaint_tells_the_name_of_its_flag() -> None:

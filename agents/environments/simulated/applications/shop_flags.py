@@ -1,8 +1,7 @@
 """Feature flags of the Astronomy Shop: the file that flagd serves, and what each one does.
 
-Invariant: `FLAGD` is the demo's own file with every flag off. A flag whose variant is a number
-multiplies its `amount`, so amounts are per unit of the variant. Sizes are ours: large enough that
-users notice, where the original is milder.
+Invariant: `FLAGD` is the demo's own file with every flag off. An `amount` is what the flag's
+largest variant does. Sizes are ours: large enough that users notice, where the original is milder.
 """
 
 import orjson
@@ -94,14 +93,18 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
         Flag(
             name="kafkaQueueProblems",
             effect=Effect.LAG,
+            amount=100.0,
             complaint="message to topic orders took long to be acknowledged, input buffer is full",
         ),
     ),
-    "fraud-detection": (Flag(name="kafkaQueueProblems", effect=Effect.LAG, complaint=_BEHIND),),
+    "fraud-detection": (
+        Flag(name="kafkaQueueProblems", effect=Effect.LAG, amount=100.0, complaint=_BEHIND),
+    ),
     "accounting": (
         Flag(
             name="kafkaQueueProblems",
             effect=Effect.LAG,
+            amount=100.0,
             complaint="Application maximum poll interval (300000ms) exceeded: leaving group",
         ),
     ),
@@ -109,6 +112,7 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
         Flag(
             name="kafkaQueueProblems",
             effect=Effect.LAG,
+            amount=100.0,
             complaint="[GroupCoordinator 1]: Member rdkafka in group accounting has failed, "
             "removing it from the group; log end offset of orders-0 runs ahead of the committed "
             "offset",
@@ -118,12 +122,12 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
         Flag(
             name="imageSlowLoad",
             effect=Effect.DELAY,
-            amount=0.06,
+            amount=600.0,
             complaint="slow resource: GET /images/products/NationalParkFoundation.jpg 200 in "
             "10013 ms",
         ),
     ),
-    "load-generator": (Flag(name="loadGeneratorFloodHomepage", effect=Effect.FLOOD, amount=0.06),),
+    "load-generator": (Flag(name="loadGeneratorFloodHomepage", effect=Effect.FLOOD, amount=6.0),),
     "payment": (
         Flag(
             name="paymentFailure",
