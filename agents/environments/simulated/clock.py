@@ -24,6 +24,13 @@ def seconds_of(text: str) -> int:
     return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp())
 
 
+@lru_cache(maxsize=65_536)
+def moment_of(text: str) -> float:
+    """Return seconds since the epoch for an RFC 3339 text in UTC that may have a fraction."""
+    whole, point, fraction = text.rstrip("Z").partition(".")
+    return seconds_of(f"{whole}Z") + (float(f"0.{fraction}") if point else 0.0)
+
+
 def instant(seconds: float) -> datetime:
     """Return the moment as an aware datetime."""
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)

@@ -4,82 +4,13 @@ Invariant: headers and cells are those of the API server's table printer; a kind
 of its own has NAME and AGE.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from agents.environments.simulated.clock import age, seconds_of
+from agents.environments.simulated.kubectl.cells import NONE, Columns, age_of, template_cells
+from agents.environments.simulated.kubectl.cells_events import EVENTS, EVENTS_WIDE
+from agents.environments.simulated.kubectl.cells_others import OTHERS
+from agents.environments.simulated.kubectl.cells_pods import PODS
+from agents.environments.simulated.kubectl.cells_storage import CLAIMS, CLASSES, VOLUMES
 from agents.environments.simulated.objects.kinds import Manifest
-from agents.environments.simulated.objects.selectors import selector_text
-
-Row = Callable[[Manifest, float], list[str]]
-_NONE = "<none>"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Columns:
-    """A table's header and cells; the wide ones follow the narrow ones."""
-
-    header: tuple[str, ...]
-    cells: Row
-    wide: tuple[str, ...] = ()
-    wide_cells: Row | None = None
-
-
-def age_of(item: Manifest, now: float) -> str:
-    """Return the AGE of an object."""
-    return age(now - seconds_of(item["metadata"]["creationTimestamp"]))
-
-
-def _containers(item: Manifest) -> list[Manifest]:
-    found: list[Manifest] = item["spec"]["template"]["spec"]["containers"]
-    return found
-
-
-def _template_cells(item: Manifest, _now: float) -> list[str]:
-    containers = _containers(item)
-    return [
-        ",".join(container["name"] for container in containers),
-        ",".join(container["image"] for container in containers),
-        selector_text(item["spec"]["selector"].get("matchLabels", {})),
-    ]
-
-
-def pod_status(pod: Manifest) -> str:
-    """Return the STATUS column of a pod."""
-    for status in pod["status"].get("containerStatuses", ()):
-        state = status["state"]
-        if "waiting" in state:
-            return str(state["waiting"]["reason"])
-        if "terminated" in state:
-            return str(state["terminated"]["reason"])
-    return str(pod["status"]["phase"])
-
-
-def _restarts(pod: Manifest, now: float) -> str:
-    statuses = pod["status"].get("containerStatuses", ())
-    count = sum(status["restartCount"] for status in statuses)
-    ends = [
-        status["lastState"]["terminated"]["finishedAt"]
-        for status in statuses
-        if "terminated" in status["lastState"]
-    ]
-    return f"{count} ({age(now - seconds_of(max(ends)))} ago)" if count and ends else str(count)
-
-
-def _pod(pod: Manifest, now: float) -> list[str]:
-    total = len(pod["spec"]["containers"])
-    ready = sum(status["ready"] for status in pod["status"].get("containerStatuses", ()))
-    return [
-        pod["metadata"]["name"],
-        f"{ready}/{total}",
-        pod_status(pod),
-        _restarts(pod, now),
-        age_of(pod, now),
-    ]
-
-
-def _pod_wide(pod: Manifest, _now: float) -> list[str]:
-    return [pod["status"].get("podIP", _NONE), pod["spec"].get("nodeName", _NONE), _NONE, _NONE]
+from agents.environments.simulated.objects.selectors import label_selector_text, selector_text
 
 
 def _deployment(item: Manifest, now: float) -> list[str]:
@@ -109,7 +40,20 @@ def _ports(service: Manifest) -> str:
     for port in service["spec"].get("ports", ()):
         node = f":{port['nodePort']}" if "nodePort" in port else ""
         found.append(f"{port['port']}{node}/{port.get('protocol', 'TCP')}")
-    return ",".join(found) or _NONE
+    return ",".join(found) or NONE
+
+
+def _external(item: Manifest) -> str:
+    spec = item["spec"]
+    kind = spec.get("type", "ClusterIP")
+    if kind == "ExternalName":
+        return str(spec.get("externalName", ""))
+    addresses = list(spec.get("externalIPs") or ())
+    if kind != "LoadBalancer":
+        return ",".join(addresses) or NONE
+    balanced = (item.get("status") or {}).get("loadBalancer") or {}
+    given = [str(e.get("ip") or e.get("hostname")) for e in balanced.get("ingress") or ()]
+    return ",".join([*given, *addresses]) or "<pending>"
 
 
 def _service(item: Manifest, now: float) -> list[str]:
@@ -117,8 +61,8 @@ def _service(item: Manifest, now: float) -> list[str]:
     return [
         item["metadata"]["name"],
         spec.get("type", "ClusterIP"),
-        spec.get("clusterIP", _NONE),
-        _NONE,
+        spec.get("clusterIP") or NONE,
+        _external(item),
         _ports(item),
         age_of(item, now),
     ]
@@ -130,7 +74,7 @@ def endpoint_list(item: Manifest | None) -> str:
     Without any subset it is `<none>`; with unready addresses alone it is empty, as kubectl has it.
     """
     if not (item or {}).get("subsets"):
-        return _NONE
+        return NONE
     found = [
         f"{address['ip']}:{port['port']}"
         for subset in (item or {}).get("subsets") or ()
@@ -142,96 +86,38 @@ def endpoint_list(item: Manifest | None) -> str:
 
 
 def _node(item: Manifest, now: float) -> list[str]:
-    status = "Ready,SchedulingDisabled" if item["spec"].get("unschedulable") else "Ready"
+    ready = [c["status"] for c in item["status"]["conditions"] if c["type"] == "Ready"]
+    status = "Ready" if ready in ([], ["True"]) else "NotReady"
+    if item["spec"].get("unschedulable"):
+        status += ",SchedulingDisabled"
     prefix = "node-role.kubernetes.io/"
     roles = [
         key.removeprefix(prefix) for key in item["metadata"]["labels"] if key.startswith(prefix)
     ]
     version = item["status"]["nodeInfo"]["kubeletVersion"]
-    return [item["metadata"]["name"], status, ",".join(roles) or _NONE, age_of(item, now), version]
+    return [item["metadata"]["name"], status, ",".join(roles) or NONE, age_of(item, now), version]
+
+
+def address_of(node: Manifest, kind: str) -> str:
+    """Return a node's first address of a kind."""
+    found = [one["address"] for one in node["status"]["addresses"] if one["type"] == kind]
+    return str(found[0]) if found else NONE
 
 
 def _node_wide(item: Manifest, _now: float) -> list[str]:
     info = item["status"]["nodeInfo"]
     return [
-        item["status"]["addresses"][0]["address"],
-        _NONE,
+        address_of(item, "InternalIP"),
+        address_of(item, "ExternalIP"),
         info["osImage"],
         f"{info['kernelVersion']} ({info['architecture']})",
         info["containerRuntimeVersion"],
     ]
 
 
-def _event_seen(item: Manifest, now: float) -> str:
-    return age(now - seconds_of(item["lastTimestamp"]))
-
-
-def event_object(item: Manifest) -> str:
-    """Return `pod/name` of what an event is about."""
-    involved = item["involvedObject"]
-    return f"{involved['kind'].lower()}/{involved['name']}"
-
-
-def _event(item: Manifest, now: float) -> list[str]:
-    return [
-        _event_seen(item, now),
-        item["type"],
-        item["reason"],
-        event_object(item),
-        item["message"].strip(),
-    ]
-
-
-def _event_wide(item: Manifest, now: float) -> list[str]:
-    source = item["source"]
-    host = f", {source['host']}" if source.get("host") else ""
-    *narrow, message = _event(item, now)
-    return [
-        *narrow,
-        item["involvedObject"].get("fieldPath", ""),
-        f"{source['component']}{host}",
-        message,
-        age(now - seconds_of(item["firstTimestamp"])),
-        str(item["count"]),
-        item["metadata"]["name"],
-    ]
-
-
-def _claim(item: Manifest, now: float) -> list[str]:
-    spec, status = item["spec"], item["status"]
-    modes = {"ReadWriteOnce": "RWO", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX"}
-    return [
-        item["metadata"]["name"],
-        status["phase"],
-        spec.get("volumeName", ""),
-        status.get("capacity", {}).get("storage", ""),
-        ",".join(modes.get(mode, mode) for mode in status.get("accessModes", ())),
-        spec.get("storageClassName", ""),
-        "<unset>",
-        age_of(item, now),
-    ]
-
-
-def _volume(item: Manifest, now: float) -> list[str]:
-    spec = item["spec"]
-    claim = spec.get("claimRef", {})
-    return [
-        item["metadata"]["name"],
-        spec["capacity"]["storage"],
-        "RWO",
-        spec["persistentVolumeReclaimPolicy"],
-        item["status"]["phase"],
-        f"{claim['namespace']}/{claim['name']}" if claim else "",
-        spec["storageClassName"],
-        "<unset>",
-        "",
-        age_of(item, now),
-    ]
-
-
 def _policy(item: Manifest, now: float) -> list[str]:
-    selector = (item["spec"].get("podSelector") or {}).get("matchLabels") or {}
-    return [item["metadata"]["name"], selector_text(selector) or _NONE, age_of(item, now)]
+    selector = label_selector_text(item["spec"].get("podSelector") or {})
+    return [item["metadata"]["name"], selector or NONE, age_of(item, now)]
 
 
 def _named(item: Manifest, now: float) -> list[str]:
@@ -239,7 +125,8 @@ def _named(item: Manifest, now: float) -> list[str]:
 
 
 def _data(item: Manifest, now: float) -> list[str]:
-    return [item["metadata"]["name"], str(len(item.get("data") or {})), age_of(item, now)]
+    count = len(item.get("data") or {}) + len(item.get("binaryData") or {})
+    return [item["metadata"]["name"], str(count), age_of(item, now)]
 
 
 def _secret(item: Manifest, now: float) -> list[str]:
@@ -247,43 +134,26 @@ def _secret(item: Manifest, now: float) -> list[str]:
     return [name, item.get("type", "Opaque"), count, old]
 
 
-def _class(item: Manifest, now: float) -> list[str]:
-    default = " (default)" if item["metadata"].get("annotations") else ""
-    return [
-        f"{item['metadata']['name']}{default}",
-        item["provisioner"],
-        item["reclaimPolicy"],
-        item["volumeBindingMode"],
-        "false",
-        age_of(item, now),
-    ]
-
-
-_TEMPLATE_HEADER = ("CONTAINERS", "IMAGES", "SELECTOR")
+_TEMPLATE = ("CONTAINERS", "IMAGES", "SELECTOR")
 COLUMNS: dict[str, Columns] = {
-    "pods": Columns(
-        header=("NAME", "READY", "STATUS", "RESTARTS", "AGE"),
-        cells=_pod,
-        wide=("IP", "NODE", "NOMINATED NODE", "READINESS GATES"),
-        wide_cells=_pod_wide,
-    ),
+    "pods": PODS,
     "deployments": Columns(
         header=("NAME", "READY", "UP-TO-DATE", "AVAILABLE", "AGE"),
         cells=_deployment,
-        wide=_TEMPLATE_HEADER,
-        wide_cells=_template_cells,
+        wide=_TEMPLATE,
+        wide_cells=template_cells,
     ),
     "replicasets": Columns(
         header=("NAME", "DESIRED", "CURRENT", "READY", "AGE"),
         cells=_replica_set,
-        wide=_TEMPLATE_HEADER,
-        wide_cells=_template_cells,
+        wide=_TEMPLATE,
+        wide_cells=template_cells,
     ),
     "services": Columns(
         header=("NAME", "TYPE", "CLUSTER-IP", "EXTERNAL-IP", "PORT(S)", "AGE"),
         cells=_service,
         wide=("SELECTOR",),
-        wide_cells=lambda item, _: [selector_text(item["spec"].get("selector") or {}) or _NONE],
+        wide_cells=lambda item, _: [selector_text(item["spec"].get("selector") or {}) or NONE],
     ),
     "endpoints": Columns(
         header=("NAME", "ENDPOINTS", "AGE"),
@@ -297,67 +167,20 @@ COLUMNS: dict[str, Columns] = {
         wide=("INTERNAL-IP", "EXTERNAL-IP", "OS-IMAGE", "KERNEL-VERSION", "CONTAINER-RUNTIME"),
         wide_cells=_node_wide,
     ),
-    "events": Columns(header=("LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"), cells=_event),
-    "events wide": Columns(
-        header=(
-            "LAST SEEN",
-            "TYPE",
-            "REASON",
-            "OBJECT",
-            "SUBOBJECT",
-            "SOURCE",
-            "MESSAGE",
-            "FIRST SEEN",
-            "COUNT",
-            "NAME",
-        ),
-        cells=_event_wide,
-    ),
-    "persistentvolumeclaims": Columns(
-        header=(
-            "NAME",
-            "STATUS",
-            "VOLUME",
-            "CAPACITY",
-            "ACCESS MODES",
-            "STORAGECLASS",
-            "VOLUMEATTRIBUTESCLASS",
-            "AGE",
-        ),
-        cells=_claim,
-        wide=("VOLUMEMODE",),
-        wide_cells=lambda item, _: [item["spec"].get("volumeMode", "Filesystem")],
-    ),
-    "persistentvolumes": Columns(
-        header=(
-            "NAME",
-            "CAPACITY",
-            "ACCESS MODES",
-            "RECLAIM POLICY",
-            "STATUS",
-            "CLAIM",
-            "STORAGECLASS",
-            "VOLUMEATTRIBUTESCLASS",
-            "REASON",
-            "AGE",
-        ),
-        cells=_volume,
-    ),
+    "events": EVENTS,
+    "events wide": EVENTS_WIDE,
+    "persistentvolumeclaims": CLAIMS,
+    "persistentvolumes": VOLUMES,
     "networkpolicies": Columns(header=("NAME", "POD-SELECTOR", "AGE"), cells=_policy),
     "namespaces": Columns(
         header=("NAME", "STATUS", "AGE"),
-        cells=lambda item, now: [item["metadata"]["name"], "Active", age_of(item, now)],
+        cells=lambda item, now: [
+            item["metadata"]["name"],
+            (item.get("status") or {}).get("phase", "Active"),
+            age_of(item, now),
+        ],
     ),
-    "storageclasses": Columns(
-        header=(
-            "NAME",
-            "PROVISIONER",
-            "RECLAIMPOLICY",
-            "VOLUMEBINDINGMODE",
-            "ALLOWVOLUMEEXPANSION",
-            "AGE",
-        ),
-        cells=_class,
-    ),
+    "storageclasses": CLASSES,
+    **OTHERS,
 }
 PLAIN = Columns(header=("NAME", "AGE"), cells=_named)

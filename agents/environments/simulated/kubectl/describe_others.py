@@ -1,21 +1,20 @@
-"""Descriptions of services, nodes, config maps, policies, claims and whatever has no own form."""
+"""Descriptions of nodes, namespaces, config maps, accounts and whatever has no own form."""
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import TYPE_CHECKING
 
-from agents.environments.simulated.clock import rfc1123, seconds_of
+from agents.environments.simulated.clock import moment_of, rfc1123, seconds_of
 from agents.environments.simulated.controllers.scheduler import sizes_of
-from agents.environments.simulated.kubectl.columns import age_of
+from agents.environments.simulated.kubectl.cells import age_of
 from agents.environments.simulated.kubectl.describe_parts import field, pairs
-from agents.environments.simulated.objects.pods import target_port
 from agents.environments.simulated.objects.quantity import (
     cpu_text,
     mebibytes,
     memory_text,
     millicores,
 )
-from agents.environments.simulated.objects.selectors import selector_text
 
 if TYPE_CHECKING:
     from agents.environments.simulated.cluster import Cluster
@@ -35,44 +34,6 @@ _SYSTEM_INFO = (
 )
 
 
-def describe_service(cluster: Cluster, item: Manifest) -> list[str]:
-    """Return the description of a service without its events."""
-    metadata, spec = item["metadata"], item["spec"]
-    lines = [
-        field("Name", metadata["name"]),
-        field("Namespace", metadata["namespace"]),
-        *pairs("Labels", metadata.get("labels")),
-        *pairs("Annotations", metadata.get("annotations"), ": "),
-        field("Selector", selector_text(spec.get("selector") or {}) or "<none>"),
-        field("Type", spec.get("type", "ClusterIP")),
-        field("IP Family Policy", spec.get("ipFamilyPolicy", "SingleStack")),
-        field("IP Families", ",".join(spec.get("ipFamilies", ["IPv4"]))),
-        field("IP", spec.get("clusterIP", "")),
-        field("IPs", spec.get("clusterIP", "")),
-    ]
-    listed = cluster.store.get("endpoints", metadata["namespace"], metadata["name"])
-    for port in spec.get("ports", ()):
-        name = port.get("name") or "<unset>"
-        protocol = port.get("protocol", "TCP")
-        lines.append(field("Port", f"{name}\t{port['port']}/{protocol}"))
-        lines.append(field("TargetPort", f"{port.get('targetPort', port['port'])}/{protocol}"))
-        lines.append(field("Endpoints", _endpoints(cluster, listed, port)))
-    lines.append(field("Session Affinity", spec.get("sessionAffinity", "None")))
-    lines.append(field("Internal Traffic Policy", spec.get("internalTrafficPolicy", "Cluster")))
-    return lines
-
-
-def _endpoints(cluster: Cluster, listed: Manifest | None, port: Manifest) -> str:
-    found = []
-    for subset in (listed or {}).get("subsets") or ():
-        for address in subset.get("addresses", ()):
-            pod = cluster.store.get("pods", cluster.namespace, address["targetRef"]["name"])
-            number = target_port(pod, port["targetPort"]) if pod else None
-            if number is not None:
-                found.append(f"{address['ip']}:{number}")
-    return ",".join(found[:3]) + (f" + {len(found) - 3} more..." if len(found) > 3 else "")  # noqa: PLR2004 - kubectl shows three
-
-
 def describe_node(cluster: Cluster, item: Manifest) -> list[str]:
     """Return the description of a node: who it is, what it can hold and what it holds."""
     metadata, status = item["metadata"], item["status"]
@@ -84,8 +45,10 @@ def describe_node(cluster: Cluster, item: Manifest) -> list[str]:
         *pairs("Labels", metadata.get("labels")),
         *pairs("Annotations", metadata.get("annotations"), ": "),
         field("CreationTimestamp", rfc1123(seconds_of(metadata["creationTimestamp"]))),
-        field("Taints", _taints(item)),
+        *_taints(item),
         field("Unschedulable", str(bool(item["spec"].get("unschedulable"))).lower()),
+        *_lease(cluster, item),
+        *_conditions(item),
         "Addresses:",
         *(f"  {address['type']}:\t{address['address']}" for address in status["addresses"]),
     ]
@@ -95,6 +58,9 @@ def describe_node(cluster: Cluster, item: Manifest) -> list[str]:
         lines += [f"  {key}:\t{sizes[key]}" for key in sorted(sizes)]
     info = status["nodeInfo"]
     lines += ["System Info:", *(f"  {name}:\t{info.get(key, '')}" for name, key in _SYSTEM_INFO)]
+    if item["spec"].get("podCIDR"):
+        lines.append(field("PodCIDR", item["spec"]["podCIDR"]))
+        lines.append(field("PodCIDRs", ",".join(item["spec"].get("podCIDRs") or ())))
     return lines + _node_pods(cluster, item)
 
 
@@ -113,14 +79,19 @@ def _node_pods(cluster: Cluster, item: Manifest) -> list[str]:
     """Return what runs on a node and how much of it that takes."""
     name, size = item["metadata"]["name"], item["status"]["allocatable"]
     cores, mib = millicores(size["cpu"]), mebibytes(size["memory"])
-    pods = [run.pod for run in cluster.runs.values() if run.pod["spec"].get("nodeName") == name]
+    pods = [
+        pod
+        for pod in cluster.store.listed("pods")
+        if pod["spec"].get("nodeName") == name
+        and pod["status"]["phase"] not in ("Succeeded", "Failed")
+    ]
     lines = [
         f"Non-terminated Pods:\t({len(pods)} in total)",
         "  Namespace\tName\t\tCPU Requests\tCPU Limits\tMemory Requests\tMemory Limits\tAge",
         "  ---------\t----\t\t------------\t----------\t---------------\t-------------\t---",
     ]
     sums = {"requests": (0, 0.0), "limits": (0, 0.0)}
-    for pod in sorted(pods, key=lambda one: str(one["metadata"]["name"])):
+    for pod in pods:
         own = {which: sizes_of(pod, which) for which in sums}
         sums = {
             which: (cpu + own[which][0], memory + own[which][1])
@@ -145,9 +116,69 @@ def _node_pods(cluster: Cluster, item: Manifest) -> list[str]:
     ]
 
 
-def _taints(item: Manifest) -> str:
-    taints = item["spec"].get("taints") or []
-    return ", ".join(f"{taint['key']}:{taint['effect']}" for taint in taints) or "<none>"
+def _taints(item: Manifest) -> list[str]:
+    taints = sorted(
+        item["spec"].get("taints") or (), key=lambda one: f"{one['effect']},{one['key']}"
+    )
+    texts = [
+        f"{one['key']}={one['value']}:{one['effect']}"
+        if one.get("value")
+        else f"{one['key']}:{one['effect']}"
+        for one in taints
+    ] or ["<none>"]
+    return [field("Taints", texts[0]), *(f"\t{text}" for text in texts[1:])]
+
+
+def _lease(cluster: Cluster, item: Manifest) -> list[str]:
+    """Return by whom and when the node was last heard of, where a lease says it."""
+    lease = cluster.store.get("leases", "kube-node-lease", item["metadata"]["name"])
+    if lease is None:
+        return []
+    spec = lease["spec"]
+    times = [
+        rfc1123(int(moment_of(spec[key]))) if spec.get(key) else "<unset>"
+        for key in ("acquireTime", "renewTime")
+    ]
+    return [
+        "Lease:",
+        f"  HolderIdentity:\t{spec.get('holderIdentity', '<unset>')}",
+        f"  AcquireTime:\t{times[0]}",
+        f"  RenewTime:\t{times[1]}",
+    ]
+
+
+def _conditions(item: Manifest) -> list[str]:
+    if not item["status"].get("conditions"):
+        return []
+    lines = [
+        "Conditions:",
+        "  Type\tStatus\tLastHeartbeatTime\tLastTransitionTime\tReason\tMessage",
+        "  ----\t------\t-----------------\t------------------\t------\t-------",
+    ]
+    for one in item["status"]["conditions"]:
+        beat, moved = (
+            rfc1123(seconds_of(one[key])) for key in ("lastHeartbeatTime", "lastTransitionTime")
+        )
+        lines.append(
+            f"  {one['type']} \t{one['status']} \t{beat} \t{moved} \t"
+            f"{one.get('reason', '')} \t{one.get('message', '')}"
+        )
+    return lines
+
+
+def describe_namespace(_cluster: Cluster, item: Manifest) -> list[str]:
+    """Return the description of a namespace; no quota and no limit range is served here."""
+    metadata = item["metadata"]
+    return [
+        field("Name", metadata["name"]),
+        *pairs("Labels", metadata.get("labels")),
+        *pairs("Annotations", metadata.get("annotations"), ": "),
+        field("Status", (item.get("status") or {}).get("phase", "Active")),
+        "",
+        "No resource quota.",
+        "",
+        "No LimitRange resource.",
+    ]
 
 
 def describe_configmap(_cluster: Cluster, item: Manifest) -> list[str]:
@@ -164,7 +195,10 @@ def describe_configmap(_cluster: Cluster, item: Manifest) -> list[str]:
     ]
     for key, value in sorted((item.get("data") or {}).items()):
         lines += [f"{key}:", "----", value, ""]
-    return [*lines, "", "BinaryData", "====", ""]
+    lines += ["", "BinaryData", "===="]
+    for key, value in sorted((item.get("binaryData") or {}).items()):
+        lines.append(f"{key}: {len(b64decode(value))} bytes")
+    return [*lines, ""]
 
 
 def describe_secret(_cluster: Cluster, item: Manifest) -> list[str]:
@@ -182,86 +216,20 @@ def describe_secret(_cluster: Cluster, item: Manifest) -> list[str]:
         "====",
     ]
     data = item.get("data") or {}
-    return lines + [f"{key}:\t{len(value) * 3 // 4} bytes" for key, value in sorted(data.items())]
+    return lines + [f"{key}:\t{_size(value)} bytes" for key, value in sorted(data.items())]
 
 
-def _peers(rules: list[Manifest] | None, word: str) -> list[str]:
-    if not rules:
-        return ["    <none> (Selected pods are isolated for ingress connectivity)"]
-    lines = []
-    for index, rule in enumerate(rules):
-        if index:
-            lines.append("    ----------")
-        ports = rule.get("ports")
-        if ports:
-            lines += [f"    To Port: {p.get('port')}/{p.get('protocol', 'TCP')}" for p in ports]
-        else:
-            lines.append("    To Port: <any> (traffic allowed to all ports)")
-        peers = rule.get(word.lower())
-        if not peers:
-            lines.append(f"    {word}: <any> (traffic not restricted by source)")
-        for peer in peers or ():
-            lines.append(f"    {word}:")
-            selector = (peer.get("podSelector") or {}).get("matchLabels") or {}
-            lines.append(f"      PodSelector: {selector_text(selector) or '<none>'}")
-    return lines
-
-
-def describe_policy(_cluster: Cluster, item: Manifest) -> list[str]:
-    """Return the description of a network policy."""
-    metadata, spec = item["metadata"], item["spec"]
-    created = seconds_of(metadata["creationTimestamp"])
-    selector = (spec.get("podSelector") or {}).get("matchLabels") or {}
-    kinds = spec.get("policyTypes") or ["Ingress"]
-    everyone = "<none> (Allowing the specific traffic to all pods in this namespace)"
-    ingress = _peers(spec.get("ingress"), "From") if "Ingress" in kinds else []
-    return [
-        field("Name", metadata["name"]),
-        field("Namespace", metadata["namespace"]),
-        f"Created on:   {rfc1123(created)[5:]}",
-        *pairs("Labels", metadata.get("labels")),
-        *pairs("Annotations", metadata.get("annotations"), ": "),
-        "Spec:",
-        f"  PodSelector:     {selector_text(selector) or everyone}",
-        *(
-            ["  Allowing ingress traffic:", *ingress]
-            if ingress
-            else ["  Not affecting ingress traffic"]
-        ),
-        "  Not affecting egress traffic" if "Egress" not in kinds else "  Allowing egress traffic:",
-        f"  Policy Types: {', '.join(kinds)}",
-    ]
-
-
-def describe_claim(cluster: Cluster, item: Manifest) -> list[str]:
-    """Return the description of a claim without its events."""
-    metadata, spec, status = item["metadata"], item["spec"], item["status"]
-    users = [
-        run.pod["metadata"]["name"]
-        for run in cluster.runs.values()
-        for volume in run.pod["spec"].get("volumes", ())
-        if (volume.get("persistentVolumeClaim") or {}).get("claimName") == metadata["name"]
-    ]
-    return [
-        field("Name", metadata["name"]),
-        field("Namespace", metadata["namespace"]),
-        field("StorageClass", spec.get("storageClassName", "")),
-        field("Status", status["phase"]),
-        field("Volume", spec.get("volumeName", "")),
-        *pairs("Labels", metadata.get("labels")),
-        *pairs("Annotations", metadata.get("annotations"), ": "),
-        field("Finalizers", "[kubernetes.io/pvc-protection]"),
-        field("Capacity", status.get("capacity", {}).get("storage", "")),
-        field("Access Modes", "RWO" if status.get("accessModes") else ""),
-        field("VolumeMode", spec.get("volumeMode", "Filesystem")),
-        field("Used By", ", ".join(sorted(users)) or "<none>"),
-    ]
+def _size(value: str) -> int:
+    """Return how many bytes a base64 text stands for."""
+    return len(value) * 3 // 4 - (len(value) - len(value.rstrip("=")))
 
 
 def describe_account(cluster: Cluster, item: Manifest) -> list[str]:
     """Return the description of a service account without its events."""
-    secrets = ", ".join(entry["name"] for entry in item.get("imagePullSecrets") or ())
-    return [*describe_plain(cluster, item), field("Image pull secrets", secrets or "<none>")]
+    title = "Image pull secrets:"
+    names = [entry["name"] for entry in item.get("imagePullSecrets") or ()] or ["<none>"]
+    rest = [f"{' ' * len(title)}\t{name}" for name in names[1:]]
+    return [*describe_plain(cluster, item), f"{title}\t{names[0]}", *rest]
 
 
 def describe_plain(_cluster: Cluster, item: Manifest) -> list[str]:

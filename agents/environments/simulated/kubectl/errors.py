@@ -1,6 +1,7 @@
 """kubectl's failures as exceptions, in the words of kubectl and of the API server."""
 
 from agents.environments.simulated.objects.kinds import KINDS
+from agents.policy.kinds import KINDS as SERVED
 
 
 class CommandFailed(Exception):
@@ -14,12 +15,21 @@ class CommandFailed(Exception):
 
 def qualified(kind: str) -> str:
     """Return a kind as API errors name it."""
-    return KINDS[kind].qualified if kind in KINDS else kind
+    if kind in KINDS:
+        return KINDS[kind].qualified
+    group = SERVED[kind].group if kind in SERVED else ""
+    return f"{kind}.{group}" if group else kind
 
 
 def not_found(kind: str, name: str) -> CommandFailed:
     """Return the API server's answer to a name that does not exist."""
     return CommandFailed(f'Error from server (NotFound): {qualified(kind)} "{name}" not found')
+
+
+def unknown_kind(kind: str) -> CommandFailed:
+    """Return kubectl's answer to a kind that the server does not serve."""
+    word = kind.partition(".")[0]
+    return CommandFailed(f'error: the server doesn\'t have a resource type "{word}"')
 
 
 def invalid(kind: str, name: str, problem: str) -> CommandFailed:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agents.environments.simulated.clock import age, seconds_of
-from agents.environments.simulated.kubectl.columns import event_object
+from agents.environments.simulated.clock import age
+from agents.environments.simulated.kubectl.cells_events import (
+    event_object,
+    first_seen,
+    last_seen,
+    times_seen,
+)
+from agents.environments.simulated.kubectl.gosort import go_sorted
 from agents.environments.simulated.kubectl.output import rendered
 from agents.environments.simulated.kubectl.selecting import namespace_of
 from agents.environments.simulated.kubectl.tables import table
@@ -19,11 +25,10 @@ if TYPE_CHECKING:
 
 def _seen(event: Manifest, now: float) -> str:
     """Return `5s` or `5s (x3 over 2m)`."""
-    last = age(now - seconds_of(event["lastTimestamp"]))
-    if event["count"] <= 1:
-        return last
-    first = age(now - seconds_of(event["firstTimestamp"]))
-    return f"{last} (x{event['count']} over {first})"
+    if times_seen(event) <= 1:
+        return age(now - first_seen(event))
+    first = age(now - first_seen(event))
+    return f"{age(now - last_seen(event))} (x{times_seen(event)} over {first})"
 
 
 def events(cluster: Cluster, command: Command) -> str:
@@ -42,7 +47,7 @@ def events(cluster: Cluster, command: Command) -> str:
     types = command.flag("types")
     if types:
         found = [item for item in found if item["type"] in types.split(",")]
-    found.sort(key=lambda item: str(item["lastTimestamp"]))
+    found = go_sorted(found, lambda one, other: last_seen(one) < last_seen(other))
     if command.flag("output"):
         return rendered(found, command.flag("output") or "", single=False)
     if not found:
@@ -73,23 +78,30 @@ def _spelled(item: Manifest) -> str:
 
 def section(cluster: Cluster, item: Manifest) -> list[str]:
     """Return the Events lines of a description."""
-    uid = item["metadata"]["uid"]
+    metadata = item["metadata"]
+    known = (metadata["uid"], metadata["name"]) if item["kind"] == "Node" else (metadata["uid"],)
     found = [
         event
         for event in living(cluster.store, cluster.now)
-        if event["involvedObject"]["uid"] == uid
+        if event["involvedObject"].get("uid") in known
     ]
     if not found:
         return ["Events:\t<none>"]
-    found.sort(key=lambda event: str(event["lastTimestamp"]))
+    found = go_sorted(found, lambda one, other: _last(one) < _last(other))
     lines = [
         "Events:",
         "  Type\tReason\tAge\tFrom\tMessage",
         "  ----\t------\t----\t----\t-------",
     ]
-    lines += [
-        f"  {event['type']}\t{event['reason']}\t{_seen(event, cluster.now)}\t"
-        f"{event['source']['component']}\t{event['message']}"
-        for event in found
-    ]
+    for event in found:
+        source = (event.get("source") or {}).get("component") or event.get("reportingComponent", "")
+        where = event["involvedObject"].get("fieldPath")
+        message = f"{where}: {event['message'].strip()}" if where else event["message"].strip()
+        seen = _seen(event, cluster.now)
+        lines.append(f"  {event['type']}\t{event['reason']}\t{seen}\t{source}\t{message}")
     return lines
+
+
+def _last(event: Manifest) -> str:
+    """Return the last timestamp, as an event of the new kind does not have it."""
+    return str(event.get("lastTimestamp") or "")

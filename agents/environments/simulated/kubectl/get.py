@@ -8,11 +8,13 @@ from agents.environments.simulated.kubectl.columns import COLUMNS, PLAIN
 from agents.environments.simulated.kubectl.errors import CommandFailed
 from agents.environments.simulated.kubectl.output import qualified_name, rendered
 from agents.environments.simulated.kubectl.selecting import (
+    DEPRECATED,
     find,
-    kinds_of,
+    known_kinds,
     listed,
-    namespace_of,
+    nothing_found,
     sort,
+    targets_of,
 )
 from agents.environments.simulated.kubectl.tables import table
 from agents.environments.simulated.objects.kinds import KINDS, Manifest
@@ -22,17 +24,13 @@ if TYPE_CHECKING:
     from agents.contracts.command import Command
     from agents.environments.simulated.cluster import Cluster
 
-DEPRECATED = (
-    "Warning: v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\n"
-)
-
 
 def get(cluster: Cluster, command: Command) -> str:
     """Return the output of `get`; a name that is missing fails after what was found is shown."""
+    known_kinds(command)
     errors: list[CommandFailed] = []
     groups: list[tuple[str, list[Manifest]]] = []
-    for kind in kinds_of(command):
-        names = [target.name for target in command.targets if target.kind == kind and target.name]
+    for kind, names in targets_of(command):
         if not names:
             groups.append((kind, listed(cluster, command, kind)))
             continue
@@ -42,11 +40,12 @@ def get(cluster: Cluster, command: Command) -> str:
                 found.append(find(cluster, command, kind, name))
             except CommandFailed as error:
                 errors.append(error)
-        groups.append((kind, found))
+        if found:
+            groups.append((kind, found))
     named = any(target.name for target in command.targets)
     text = _shown(cluster, command, groups, named=named)
     if errors and command.flag("ignore-not-found") != "true":
-        raise CommandFailed("\n".join([*(error.text for error in errors), text]))
+        raise CommandFailed(text + "\n".join(error.text for error in errors))
     return text
 
 
@@ -55,29 +54,23 @@ def _shown(
 ) -> str:
     output = command.flag("output") or ""
     path = command.flag("sort-by")
+    groups = [(kind, sort(group, path)) for kind, group in groups]
     items = [item for _, group in groups for item in group]
-    warning = DEPRECATED if any(kind == "endpoints" for kind, _ in groups) else ""
+    warning = DEPRECATED if any(kind == "endpoints" and group for kind, group in groups) else ""
     if output and output != "wide":
         single = named and len(command.targets) == 1
         if named and not items:
             return ""
-        return warning + rendered(sort(items, path), output, single=single)
+        headers = command.flag("no-headers") != "true"
+        return warning + rendered(items, output, single=single, headers=headers)
     if not items:
-        return "" if named else warning + _nothing(command, groups)
+        quiet = named or command.flag("ignore-not-found") == "true"
+        return "" if quiet else warning + nothing_found(command)
     several = len(groups) > 1
     tables = [
-        _table(cluster, command, kind, sort(group, path), prefixed=several)
-        for kind, group in groups
-        if group
+        _table(cluster, command, kind, group, prefixed=several) for kind, group in groups if group
     ]
-    return warning + "\n".join(tables)
-
-
-def _nothing(command: Command, groups: list[tuple[str, list[Manifest]]]) -> str:
-    cluster_wide = all(kind in KINDS and not KINDS[kind].namespaced for kind, _ in groups)
-    if command.all_namespaces or cluster_wide:
-        return "No resources found\n"
-    return f"No resources found in {namespace_of(command)} namespace.\n"
+    return warning + ("" if command.flag("no-headers") == "true" else "\n").join(tables)
 
 
 def _table(

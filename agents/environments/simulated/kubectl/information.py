@@ -8,6 +8,13 @@ from agents.environments.simulated.controllers.leaks import leaked
 from agents.environments.simulated.dice import chance
 from agents.environments.simulated.kubectl.errors import CommandFailed
 from agents.environments.simulated.kubectl.selecting import find, listed
+from agents.environments.simulated.kubectl.served import (
+    KUSTOMIZE,
+    RESOURCES,
+    VERSION,
+    group_of,
+    resource_of,
+)
 from agents.environments.simulated.kubectl.tables import table
 from agents.environments.simulated.objects.kinds import KINDS, Manifest
 from agents.environments.simulated.objects.quantity import mebibytes, millicores
@@ -93,23 +100,22 @@ def _top_nodes(cluster: Cluster, command: Command) -> str:
 
 def version(_cluster: Cluster, command: Command) -> str:
     """Return the versions of client and server."""
-    text = "Client Version: v1.36.1\nKustomize Version: v5.7.1\n"
-    return text if command.flag("client") == "true" else f"{text}Server Version: v1.36.1\n"
+    text = f"Client Version: {VERSION}\nKustomize Version: {KUSTOMIZE}\n"
+    return text if command.flag("client") == "true" else f"{text}Server Version: {VERSION}\n"
 
 
 def api_resources(_cluster: Cluster, command: Command) -> str:
-    """Return the kinds that this cluster serves."""
-    rows = [["NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND"]]
-    namespaced = command.flag("namespaced")
-    group = command.flag("api-group")
-    for kind in sorted(KINDS.values(), key=lambda item: (item.group, item.plural)):
-        if namespaced is not None and (namespaced == "true") is not kind.namespaced:
-            continue
-        if group is not None and kind.group != group:
-            continue
-        flag = str(kind.namespaced).lower()
-        rows.append([kind.plural, ",".join(kind.short), kind.api_version, flag, kind.name])
-    return table(rows[1:] if command.flag("no-headers") == "true" else rows)
+    """Return the kinds that the API server serves."""
+    namespaced, group = command.flag("namespaced"), command.flag("api-group")
+    rows = [
+        row
+        for row in RESOURCES
+        if namespaced in (None, row[3]) and (group is None or group_of(row) == group)
+    ]
+    if command.flag("output") == "name":
+        return "".join(".".join(filter(None, (row[0], group_of(row)))) + "\n" for row in rows)
+    header = ("NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND")
+    return table(rows if command.flag("no-headers") == "true" else [header, *rows])
 
 
 def cluster_info(_cluster: Cluster, _command: Command) -> str:
@@ -144,11 +150,18 @@ def can_i(_cluster: Cluster, command: Command) -> str:
             ["*.*", "[]", "[]", "[get list watch]"],
         ]
         return table(rows)
-    words = command.operands
-    allowed = bool(words) and words[0] in _READING and not any("secret" in w for w in words[1:])
-    if not allowed:
-        raise CommandFailed("no")
-    return "yes\n"
+    verb, *about = command.operands or ("",)
+    word = about[0].partition("/")[0] if about else ""
+    row = resource_of(word)
+    warning = ""
+    if row is None:
+        warning = f"Warning: the server doesn't have a resource type '{word}'\n\n"
+    elif row[3] == "false" and not command.all_namespaces:
+        group = f" in group '{group_of(row)}'" if group_of(row) else ""
+        warning = f"Warning: resource '{row[0]}' is not namespace scoped{group}\n\n"
+    if verb not in _READING or row is None or row[0] == "secrets":
+        raise CommandFailed(f"{warning}no")
+    return f"{warning}yes\n"
 
 
 def explain(_cluster: Cluster, command: Command) -> str:

@@ -30,10 +30,22 @@ def values_at(data: Any, path: str) -> list[Any]:  # noqa: ANN401 - JSON
     while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None:
-            raise BadTemplate(f"unrecognized character in action: {text[position:]!r}")
+            raise BadTemplate(_problem(text[position:]))
         found = [value for item in found for value in _step(item, match)]
         position = match.end()
     return found
+
+
+def _problem(rest: str) -> str:
+    """Return what kubectl says of a path that can't be read on."""
+    if rest.startswith("["):
+        if "]" not in rest:
+            return "unterminated array"
+        inside = rest[1 : rest.index("]")]
+        if inside.startswith("?(") and ")" not in inside:
+            return "unterminated filter"
+        return f"invalid array index {inside}"
+    return f"unrecognized character in action: U+{ord(rest[0]):04X} '{rest[0]}'"
 
 
 def _step(item: Any, match: re.Match[str]) -> list[Any]:  # noqa: ANN401 - JSON
@@ -54,7 +66,8 @@ def _step(item: Any, match: re.Match[str]) -> list[Any]:  # noqa: ANN401 - JSON
             if isinstance(item, list)
             else []
         )
-    name = match["quoted"][1:-1] if match["quoted"] else re.sub(r"\\(.)", r"\1", match["field"])
+    spelled = match["quoted"][1:-1] if match["quoted"] else match["field"]
+    name = re.sub(r"\\(.)", r"\1", spelled)
     if match.group().startswith(".."):
         return _anywhere(item, name)
     return [item[name]] if isinstance(item, dict) and name in item else []
@@ -95,6 +108,11 @@ def _holds(entry: Any, text: str) -> bool:  # noqa: ANN401 - JSON
     ]
 
 
+def escaped(text: str) -> str:
+    """Return JSON with the letters escaped that Go escapes for the sake of HTML."""
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
 def shown(value: Any) -> str:  # noqa: ANN401 - JSON
     """Return a value as JSONPath output prints it."""
     if isinstance(value, str):
@@ -104,7 +122,7 @@ def shown(value: Any) -> str:  # noqa: ANN401 - JSON
     if value is None:
         return ""
     if isinstance(value, (dict, list)):
-        return orjson.dumps(value).decode()
+        return escaped(orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode())
     return str(value)
 
 
@@ -123,6 +141,9 @@ def evaluate(data: Any, template: str) -> str:  # noqa: ANN401 - JSON
     rest = template[position:]
     if "{" in rest:
         raise BadTemplate("unclosed action")
+    for action, text in parts:
+        if action and re.search(r"\[[^\]'\"]*$", text):
+            raise BadTemplate("unterminated array")
     parts.append((False, rest))
     out, _ = _run(data, data, parts, 0)
     return out

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from agents.environments.simulated.clock import rfc3339_nano
 from agents.environments.simulated.controllers.process import Life, PodRun, Stage
-from agents.environments.simulated.kubectl.columns import pod_status
-from agents.environments.simulated.kubectl.errors import CommandFailed
-from agents.environments.simulated.kubectl.selecting import find, listed
+from agents.environments.simulated.kubectl.cells_pods import pod_status
+from agents.environments.simulated.kubectl.errors import CommandFailed, qualified
+from agents.environments.simulated.kubectl.selecting import find, listed, namespace_of
 from agents.environments.simulated.objects.kinds import KINDS, Manifest
 from agents.environments.simulated.objects.pods import is_ready
 from agents.environments.simulated.objects.selectors import matches, matches_selector
@@ -55,12 +55,15 @@ def _chosen(cluster: Cluster, command: Command) -> tuple[list[Manifest], str]:
     if not command.targets:
         return listed(cluster, command, "pods"), ""
     kind, name = command.targets[0].kind, command.targets[0].name or ""
+    namespace = namespace_of(command)
+    if kind not in KINDS or cluster.store.get(kind, namespace, name) is None:
+        raise CommandFailed(
+            f'error: error from server (NotFound): {qualified(kind)} "{name}" not found '
+            f'in namespace "{namespace}"'
+        )
     pods = pods_behind(cluster, command, kind, name)
     if not pods:
-        spelled = KINDS[kind].singular if kind in KINDS else kind
-        raise CommandFailed(
-            f"error: timed out waiting for the condition: no pods found for {spelled}/{name}"
-        )
+        raise CommandFailed("error: timed out waiting for the condition")
     notice = ""
     if len(pods) > 1:
         notice = f"Found {len(pods)} pods, using pod/{pods[0]['metadata']['name']}\n"
@@ -96,7 +99,13 @@ def _lines(cluster: Cluster, command: Command, pod: Manifest, *, selected: bool)
     containers = [container["name"] for container in pod["spec"]["containers"]]
     wanted = command.flag("container") or containers[0]
     if wanted not in containers:
-        raise CommandFailed(f"error: container {wanted} is not valid for pod {name}")
+        initial = [f"{c['name']} (init)" for c in pod["spec"].get("initContainers") or ()]
+        known = ", ".join([*containers, *initial])
+        raise CommandFailed(
+            f"error: container {wanted} is not valid for pod {name} out of: {known}"
+        )
+    if "nodeName" not in pod["spec"]:
+        return []
     run = cluster.runs.get(pod["metadata"]["uid"])
     life = _life(pod, run, wanted, previous=command.flag("previous") == "true")
     tail, since = command.flag("tail"), command.flag("since")
@@ -121,10 +130,6 @@ def _life(pod: Manifest, run: PodRun | None, container: str, *, previous: bool) 
             )
         return ended[-1]
     if not lives:
-        if "nodeName" not in pod["spec"]:
-            raise CommandFailed(
-                f"Error from server (BadRequest): pod {name} does not have a host assigned"
-            )
         status = pod_status(pod)
         why = {
             "ImagePullBackOff": "trying and failing to pull image",

@@ -12,7 +12,13 @@ import orjson
 import yaml
 
 from agents.environments.simulated.kubectl.errors import CommandFailed
-from agents.environments.simulated.kubectl.jsonpath import BadTemplate, evaluate, shown, values_at
+from agents.environments.simulated.kubectl.jsonpath import (
+    BadTemplate,
+    escaped,
+    evaluate,
+    shown,
+    values_at,
+)
 from agents.environments.simulated.kubectl.tables import table
 from agents.environments.simulated.objects.kinds import BY_NAME, Manifest
 
@@ -57,10 +63,10 @@ def as_list(items: list[Manifest]) -> Manifest:
 
 def as_yaml(data: object) -> str:
     """Return data as Go's sigs.k8s.io/yaml writes it."""
-    return yaml.dump(data, Dumper=_Dumper, width=10_000, allow_unicode=True)
+    return yaml.dump(data, Dumper=_Dumper, width=80, allow_unicode=True)
 
 
-def rendered(items: list[Manifest], output: str, *, single: bool) -> str:
+def rendered(items: list[Manifest], output: str, *, single: bool, headers: bool = True) -> str:
     """Return objects in an `-o` form; `single` when one name was asked for."""
     items = [safe(item) for item in items]
     form, _, argument = output.partition("=")
@@ -68,17 +74,18 @@ def rendered(items: list[Manifest], output: str, *, single: bool) -> str:
     if form == "yaml":
         return as_yaml(data)
     if form == "json":
-        text = orjson.dumps(data, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode()
-        return re.sub(r"^( +)", lambda match: match.group(1) * 2, text, flags=re.MULTILINE) + "\n"
+        return indented(data)
     if form == "name":
         return "".join(f"{qualified_name(item)}\n" for item in items)
     if form in ("jsonpath", "jsonpath-as-json"):
         try:
+            if form == "jsonpath-as-json":
+                return indented(values_at(data, argument.strip().strip("{}")))
             return evaluate(data, argument)
         except BadTemplate as error:
             raise CommandFailed(f"error: error parsing jsonpath {argument}, {error}") from None
     if form == "custom-columns":
-        return _custom(items, argument)
+        return _custom(items, argument, headers=headers)
     raise CommandFailed(
         f'error: unable to match a printer suitable for the output format "{output}", '
         "allowed formats are: custom-columns,custom-columns-file,go-template,go-template-file,"
@@ -86,7 +93,14 @@ def rendered(items: list[Manifest], output: str, *, single: bool) -> str:
     )
 
 
-def _custom(items: list[Manifest], argument: str) -> str:
+def indented(data: Any) -> str:  # noqa: ANN401 - JSON
+    """Return data as kubectl's `-o json` writes it."""
+    text = orjson.dumps(data, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode()
+    text = re.sub(r"^( +)", lambda match: match.group(1) * 2, text, flags=re.MULTILINE)
+    return escaped(text) + "\n"
+
+
+def _custom(items: list[Manifest], argument: str, *, headers: bool) -> str:
     columns = []
     for column in argument.split(","):
         header, colon, path = column.partition(":")
@@ -96,10 +110,13 @@ def _custom(items: list[Manifest], argument: str) -> str:
                 "expected <header>:<json-path-expr>"
             )
         columns.append((header, path.strip("{}") if path.startswith("{") else path))
-    rows = [[header for header, _ in columns]]
+    rows = [[header for header, _ in columns]] if headers else []
     for item in items:
         row = []
         for _, path in columns:
+            if not path:
+                row.append("<none>")
+                continue
             try:
                 found = values_at(item, path if path.startswith((".", "[")) else f".{path}")
             except BadTemplate as error:

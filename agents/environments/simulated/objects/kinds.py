@@ -78,6 +78,7 @@ _ALL = (
     _kind("horizontalpodautoscalers", "HorizontalPodAutoscaler", "autoscaling", "hpa"),
     _kind("cronjobs", "CronJob", "batch", "cj"),
     _kind("jobs", "Job", "batch"),
+    _kind("leases", "Lease", "coordination.k8s.io"),
     _kind("ingresses", "Ingress", "networking.k8s.io", "ing"),
     _kind("networkpolicies", "NetworkPolicy", "networking.k8s.io", "netpol"),
     _kind("storageclasses", "StorageClass", "storage.k8s.io", "sc", cluster=True),

@@ -97,4 +97,8 @@ class Recorder:
 def living(store: Store, now: float, namespace: str | None = None) -> list[Manifest]:
     """Return the events that have not expired, in the order of their names."""
     horizon = clock.rfc3339(max(0, int(now) - clock.HOUR))
-    return [item for item in store.listed("events", namespace) if item["lastTimestamp"] >= horizon]
+    return [
+        item
+        for item in store.listed("events", namespace)
+        if (item.get("lastTimestamp") or item.get("eventTime") or horizon) >= horizon
+    ]
