@@ -62,12 +62,13 @@ def container(cluster: Cluster, name: str) -> Manifest:
 
 def written(cluster: Cluster) -> dict[tuple[str, str], Manifest]:
     """Return what the release's objects say, without what controllers and the API server add."""
-    found = {}
+    found: dict[tuple[str, str], Manifest] = {}
     for kind, body in cluster.releases["social-network"][-1].rendered:
         name = body["metadata"]["name"]
         live = cluster.store.get(kind, cluster.namespace, name)
         assert live is not None
-        found[kind, name] = deepcopy({key: live[key] for key in ("spec", "data") if key in live})
+        said = {key: value for key, value in live.items() if key in ("spec", "data")}
+        found[kind, name] = deepcopy(said)
     return found
 
 

@@ -1,5 +1,6 @@
 """The Mongo shell of a pod: what it asks and repairs is what the server keeps, in its own words."""
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -22,7 +23,7 @@ from agents.environments.simulated.applications.graph import (
 from agents.environments.simulated.benchmark.problems import scenario_of
 from agents.environments.simulated.cluster import Cluster, thaw
 from agents.environments.simulated.kubectl import shell
-from agents.environments.simulated.kubectl.mongodocs import Uuid, inspect, tojson
+from agents.environments.simulated.kubectl.mongodocs import Uuid, Value, inspect, tojson
 from agents.environments.simulated.lab import Lab
 from agents.policy.actions import action_of
 from agents.policy.parse import access_of, parse
@@ -42,7 +43,19 @@ def application(version: str) -> Application:
         StoreUser(name="chief", roles=(("root", "admin"),)),
         StoreUser(name="ferry", roles=(("readWrite", "boats"),)),
     )
-    sizes = {"memory": 30.0, "idle": 5, "cost": 0.5, "latency": 2.0}
+
+    def program(name: str, protocol: Protocol, port: int) -> Program:
+        return Program(
+            name=name,
+            protocol=protocol,
+            port=port,
+            memory=30.0,
+            idle=5,
+            cost=0.5,
+            latency=2.0,
+            start=1,
+        )
+
     call = Call(
         target="store",
         address="store:27017",
@@ -51,10 +64,8 @@ def application(version: str) -> Application:
         user="ferry",
         database="boats",
     )
-    front = Program(name="front", protocol=Protocol.HTTP, port=80, start=1, calls=(call,), **sizes)
-    store = Program(
-        name="store", protocol=Protocol.MONGO, port=27017, start=1, users=users, **sizes
-    )
+    front = replace(program("front", Protocol.HTTP, 80), calls=(call,))
+    store = replace(program("store", Protocol.MONGO, 27017), users=users)
     secret = (
         Variable(name="MONGO_INITDB_ROOT_USERNAME", value="chief"),
         Variable(name="MONGO_INITDB_ROOT_PASSWORD", value="anchor"),
@@ -356,7 +367,7 @@ def test_the_act_makes_the_preview_stale_and_heals_the_lab() -> None:
         (["x" * 40, "y" * 40], None, f"[\n  '{'x' * 40}',\n  '{'y' * 40}'\n]"),
     ],
 )
-def test_documents_in_both_shells(value: object, mongo: str | None, mongosh: str | None) -> None:
+def test_documents_in_both_shells(value: Value, mongo: str | None, mongosh: str | None) -> None:
     assert mongo is None or tojson(value) == mongo
     assert mongosh is None or inspect(value) == mongosh
 

@@ -22,7 +22,12 @@ from agents.environments.simulated.kubectl.mongoserver import (
     Server,
     version_of,
 )
-from agents.environments.simulated.kubectl.mongosession import NOTHING, ScriptFailed, Session
+from agents.environments.simulated.kubectl.mongosession import (
+    NOTHING,
+    Result,
+    ScriptFailed,
+    Session,
+)
 from agents.environments.simulated.network import Obstacle, backends, find_service, obstacle_at
 from agents.policy.mongo import MONGO_SHELLS, read_mongo
 from agents.policy.refusal import Refusal
@@ -135,7 +140,7 @@ def _script(session: Session, call: MongoCall, script: str) -> None:
     if found := re.search(foreign, script):
         raise session.failed(f"ReferenceError: {name} is not defined", script[found.start() :])
     parts = [part.strip() for part in script.split(";") if part.strip()]
-    last = NOTHING
+    last: Result = NOTHING
     for at, part in enumerate(parts):
         repairs = call.operation != "ask" and at == len(parts) - 1
         last = session.repair(call, part) if repairs else session.evaluate(part)
