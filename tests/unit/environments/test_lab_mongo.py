@@ -257,6 +257,35 @@ def test_a_question_changes_nothing_and_a_repair_is_no_question() -> None:
     assert shell.write(cluster, parse("kubectl exec deploy/store -- env", "ferry")).exit_code == 1
 
 
+PLACES = ("db", 'db.getSiblingDB("boats")')
+METHODS = ["getName", "getUsers", "getRoles", "stats", "serverStatus", "version", "hello"]
+METHODS += ["isMaster", "getCollectionNames", "getProfilingStatus", "serverBuildInfo"]
+COMMANDS = ["ping", "listDatabases", "connectionStatus", "usersInfo", "rolesInfo", "serverStatus"]
+COMMANDS += ["hello", "isMaster", "buildInfo", "dbStats", "listCollections", "replSetGetStatus"]
+QUESTIONS = [*(f"{place}.{method}()" for place in PLACES for method in METHODS), *PLACES]
+QUESTIONS += [f"{place}.runCommand({{{name}: 1}})" for place in PLACES for name in COMMANDS]
+QUESTIONS += [f'db.adminCommand({{"{name}": "ferry"}})' for name in COMMANDS]
+QUESTIONS += ['db.getUser("ferry")', 'db.getRole("read")', "db.boats.count()", "db.boats.stats({})"]
+QUESTIONS += ['db.getCollection("boats").countDocuments({})', "db.getMongo().getDBNames()"]
+QUESTIONS += ["db.getMongo().getDBs()", "rs.status()", "rs.conf()", "rs.isMaster()", "show dbs"]
+QUESTIONS += ["show databases", "show users", "show roles", "show collections"]
+QUESTIONS += ["printjson(db.getUsers())", "print(db.getUsers())", "print(JSON.stringify(db))"]
+QUESTIONS += ["EJSON.stringify(db.getUsers())"]
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("program", ["mongo", "mongosh"])
+def test_every_question_that_policy_reads_is_answered(program: str, question: str) -> None:
+    cluster = started("5.0.31")
+    version, accounts = cluster.store.version, dict(cluster.accounts["store"])
+    for login in ("", "-u chief -p anchor ", "-u ferry -p ferry "):
+        output = run(cluster, f"{program} --quiet admin {login}--eval '{question}'")
+        assert output.text
+        failed = "command terminated with exit code" in output.text
+        assert failed is (output.exit_code != 0)
+    assert (cluster.store.version, cluster.accounts["store"]) == (version, accounts)
+
+
 def test_repairs_and_their_words() -> None:
     cluster = started()
     create = 'db.createUser({user: "bob", pwd: _getEnv("MONGO_INITDB_ROOT_PASSWORD"), roles: [%s]})'

@@ -81,6 +81,8 @@ class Session:
     def evaluate(self, statement: str) -> Result:
         """Return the value of a question or login; raises `ScriptFailed`."""
         if wrapped := _WRAPPED.fullmatch(statement):
+            if self.legacy and wrapped[1].startswith("EJSON"):
+                raise self.failed("ReferenceError: EJSON is not defined", statement)
             return self._print(wrapped[1], self.evaluate(wrapped[2].strip()))
         if statement.startswith("show "):
             return self._show(statement)
