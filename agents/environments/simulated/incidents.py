@@ -200,12 +200,16 @@ def build(scenario: Scenario) -> tuple[Cluster, GroundTruth, bytes]:
     cluster.deploy()
     cluster.store.create("configmaps", alerts.rules_object(cluster, rng), cluster.stamp())
     cluster.settle()
+    if scenario.split == "benchmark":
+        cluster.advance(cluster.traffic_from)  # what was healthy before is in logs and series
     if scenario.problem is None:
         _finished_rollouts(cluster, scenario, rng, present)
     if scenario.herrings:
         cluster.advance(max(cluster.now, present - _HERRINGS_BEFORE))
         spared = (scenario.service, scenario.application.entry)
         scatter(cluster, spared, scenario.herrings, rng)
+    if scenario.review:  # whoever looks finds an hour of traffic, as on a cluster that serves
+        cluster.advance(cluster.traffic_from)
     if not scenario.family:
         cluster.advance(present)
         return cluster, _healthy_truth(scenario.application), cluster.freeze()
