@@ -25,13 +25,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from agents.contracts.action import Action, Preview, Touched
+from agents.contracts.action import Action, Preview, RunMongoRepair, Touched
 from agents.contracts.command import Command
 from agents.contracts.plan import Submission
 from agents.environments.protocol import Output
 from agents.environments.simulated import alerts, dryrun
 from agents.environments.simulated.clock import instant
 from agents.environments.simulated.controllers.deployments import finished
+from agents.environments.simulated.controllers.process import LAST_BACKOFF
 from agents.environments.simulated.incidents import build
 from agents.environments.simulated.kubectl import shell
 from agents.environments.simulated.objects.pods import is_ready
@@ -41,6 +42,7 @@ from agents.policy.commands import plain_command
 
 if TYPE_CHECKING:
     from agents.environments.simulated.incidents import GroundTruth, Scenario
+    from agents.environments.simulated.objects.kinds import Manifest
 
 _PATIENCE = 90.0
 _STEP = 5.0
@@ -103,7 +105,8 @@ class Lab:
     def verify(self, action: Action) -> tuple[bool, str]:
         """Wait until what the action touched is rolled out, then say whether users are served.
 
-        Waits at most 90 virtual seconds, and half a minute for the error ratio.
+        Waits at most 90 virtual seconds, after a repair of users until the longest back-off of
+        clients that gave up is over, and half a minute for the error ratio.
         """
         command = plain_command(action)
         targets = [t.name for t in command.targets if t.kind == "deployments" and t.name]
@@ -116,14 +119,21 @@ class Lab:
         for name in targets:
             if not self._rolled_out(name):
                 return False, f"deployment {name} is not rolled out after {_PATIENCE:g}s"
+        if isinstance(action, RunMongoRepair):
+            deadline = self.cluster.now + LAST_BACKOFF
+            while self.cluster.now < deadline and not all(map(is_ready, self._pods())):
+                self.tick(_STEP)
         self.tick(30.0)
-        for pod in self.cluster.store.listed("pods", self.namespace):
+        for pod in self._pods():
             if not is_ready(pod):
                 return False, f"pod {pod['metadata']['name']} is not ready"
         errors = average(self.cluster, Metric.ERROR_RATIO, self.cluster.now - 20, self.cluster.now)
         if errors > _TOLERATED:
             return False, f"{errors:.0%} of requests still fail"
         return True, "rolled out, all pods ready, requests succeed"
+
+    def _pods(self) -> list[Manifest]:
+        return self.cluster.store.listed("pods", self.namespace)
 
     def _rolled_out(self, name: str) -> bool:
         deployment = self.cluster.store.get("deployments", self.namespace, name)

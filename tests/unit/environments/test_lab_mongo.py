@@ -379,6 +379,7 @@ def test_the_act_makes_the_preview_stale_and_heals_the_lab() -> None:
     assert lab.act(fix).exit_code == 0 and lab.changed
     assert lab.versions(shown.touched) != shown.touched
     assert ("readWrite", "geo-db") in lab.cluster.accounts["mongodb-geo"]["admin"]
+    assert lab.verify(fix) == (True, "rolled out, all pods ready, requests succeed")
 
 
 @pytest.mark.parametrize(
