@@ -12,12 +12,13 @@ from random import Random
 
 from agents.contracts.incident import Task
 from agents.contracts.plan import Analysis
+from agents.memory import LastStep
 from agents.observer.prompt import Situation
 from agents.observer.reply import Reply, ReplyAction
 from learner.pretrain.chance import happens
 from learner.pretrain.detours import detour
 from learner.pretrain.guides import Survey, templated
-from learner.pretrain.notes import Notes
+from learner.pretrain.notes import MAX_SUMMARY, Notes
 from learner.pretrain.rules.book import RULES
 from learner.pretrain.rules.rule import Finding, Look, Rule
 
@@ -57,7 +58,7 @@ class Expert:
         if self.notes is None:
             self.notes = Notes(entry=incident.alerts[0].labels.get("service", ""))
         notes, last = self.notes, situation.memory.last
-        summary = notes.read(last) if last is not None else ""
+        summary = self._read(notes, last) if last is not None else ""
         left = situation.max_steps - situation.step
         rule, finding, look = self.found or self._judge(notes)
         if finding is None and look is not None and not self._wants(look):
@@ -74,6 +75,12 @@ class Expert:
             return self._mend(situation, summary, rule, finding)
         return self._submit(summary, rule, finding)
 
+    def _read(self, notes: Notes, last: LastStep) -> str:
+        """Note the step and return the line that keeps it: a rule's own where one has it."""
+        summary = notes.read(last)
+        own = [line for rule in self.rules if (line := rule.read(notes, last)) is not None]
+        return own[0][:MAX_SUMMARY] if own else summary
+
     def _judge(self, notes: Notes) -> tuple[Rule | None, Finding | None, Look | None]:
         """Return the first rule that finds the cause, else the first look that is wanted."""
         wanted: tuple[Rule, Look] | None = None
@@ -81,8 +88,10 @@ class Expert:
             verdict = rule.look(notes)
             if isinstance(verdict, Finding):
                 return rule, verdict, None
-            if isinstance(verdict, Look) and wanted is None and verdict.line not in self.asked:
-                wanted = rule, verdict
+            if isinstance(verdict, Look) and verdict.line not in self.asked:
+                if rule.cautious:
+                    return rule, None, verdict
+                wanted = wanted or (rule, verdict)
         return (wanted[0], None, wanted[1]) if wanted else (None, None, None)
 
     def _wants(self, look: Look) -> bool:

@@ -39,6 +39,21 @@ class Notes:
     stories: dict[str, PodStory] = field(default_factory=dict)
     edges: dict[str, list[Edge]] = field(default_factory=dict)
     silent: bool = False
+    own: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    """rule -> service -> what that rule alone reads of it."""
+
+    def service_of(self, pod: str) -> str:
+        """Return the service of a pod that the table named, else the name itself."""
+        return next((name for name, row in (self.pods or {}).items() if row.pod == pod), pod)
+
+    def keep(self, rule: str, service: str, facts: dict[str, str]) -> None:
+        """Add to what a rule alone knows of a service."""
+        known = self.own.setdefault(rule, {}).setdefault(service, {})
+        known.update(facts)
+
+    def kept(self, rule: str, service: str) -> dict[str, str] | None:
+        """Return what a rule alone knows of a service; None when it has not looked."""
+        return self.own.get(rule, {}).get(service)
 
     @property
     def bad_pods(self) -> dict[str, PodRow]:
@@ -162,7 +177,7 @@ def variable_for(facts: Template, edge: Edge) -> str | None:
 
 
 def _story(notes: Notes, match: re.Match[str], text: str) -> str:
-    name = match["name"]
+    name = notes.service_of(match["name"])
     story = notes.stories[name] = sight.story_in(text)
     if story.out_of_memory:
         return f"{name} was OOMKilled"

@@ -122,10 +122,14 @@ class Template:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodStory:
-    """`describe pod`: whether it was killed for memory, and which probe failed."""
+    """`describe pod`: whether it was killed for memory, and which probe failed.
+
+    events: whether it tells events at all; of a name's beginning, newer kubectl tells none.
+    """
 
     out_of_memory: bool
     probe: str | None
+    events: bool = True
 
 
 def name_in(text: str) -> str | None:
@@ -222,8 +226,15 @@ def story_in(text: str) -> PodStory:
     """Return what one `describe pod` tells of the past."""
     probe = re.search(r"Readiness probe failed: (.*)", text)
     return PodStory(
-        out_of_memory="OOMKilled" in text, probe=FOLDED.sub("", probe[1]) if probe else None
+        out_of_memory="OOMKilled" in text,
+        probe=FOLDED.sub("", probe[1]) if probe else None,
+        events=tells_events(text),
     )
+
+
+def tells_events(text: str) -> bool:
+    """Return whether a `describe` has a section of events, be it empty."""
+    return re.search(r"^Events:", text, re.MULTILINE) is not None
 
 
 def log_text(line: str) -> str:

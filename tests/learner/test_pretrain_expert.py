@@ -8,10 +8,12 @@ import pytest
 from agents.contracts.incident import Task
 from agents.environments.simulated.incidents import generate
 from agents.environments.simulated.splits import families_of
+from agents.memory import LastStep
 from agents.observer.reply import parse_reply
 from learner.pretrain import detours, expert, guides, notes, rules, sight
 from learner.pretrain.demonstrations import Demonstration, demonstrate
 from learner.pretrain.rules.book import RULES
+from learner.pretrain.rules.rule import Finding, Look
 from learner.pretrain.sight import Obstacle
 
 SEEDS = range(40)
@@ -43,7 +45,7 @@ def test_there_are_rules_for_split_a_and_no_other() -> None:
 
 def test_the_expert_imports_nothing_of_the_lab() -> None:
     sources = [Path(module.__file__ or "") for module in (expert, notes, sight, detours, guides)]
-    sources += Path(rules.__file__ or "").parent.glob("*.py")
+    sources += Path(rules.__file__ or "").parent.rglob("*.py")
     for source in sources:
         assert "environments" not in source.read_text(encoding="utf-8"), source.name
 
@@ -112,3 +114,18 @@ def test_failing_calls_are_read_from_logs(
 ) -> None:
     (edge,) = sight.edges_in("front", line)
     assert (edge.caller, edge.callee, edge.obstacle, edge.port) == (caller, callee, obstacle, port)
+
+
+def test_a_pod_is_described_by_its_whole_name_when_a_beginning_told_no_events() -> None:
+    seen = notes.Notes(entry="front")
+    table = "NAME READY STATUS RESTARTS AGE\na-7f9c5d4b8-x2x4z 0/1 Running 0 5m\n"
+    seen.read(LastStep(line="kubectl get pods", text=table))
+    rule = next(rule for rule in RULES if rule.name == "readiness_probe")
+    asked = []
+    for events in ("", "Events:\n  Warning  Unhealthy  Readiness probe failed: refused\n"):
+        look = rule.look(seen)
+        assert isinstance(look, Look)
+        asked.append(look.line)
+        seen.read(LastStep(line=look.line, text=f"Name: a-7f9c5d4b8-x2x4z\n{events}"))
+    assert asked == ["kubectl describe pod a", "kubectl describe pod a-7f9c5d4b8-x2x4z"]
+    assert rule.look(seen) == Finding(service="a")

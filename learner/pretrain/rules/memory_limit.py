@@ -13,7 +13,8 @@ def _look(notes: Notes) -> Verdict:
             return Finding(service=service)
         if story is None and row.status == "CrashLoopBackOff":
             return Look(line=f"kubectl describe pod {service}", service=service, needed=False)
-    return None
+    killed = (service for service, story in notes.stories.items() if story.out_of_memory)
+    return next((Finding(service=service) for service in killed), None)  # ready between two kills
 
 
 def _repairs(_notes: Notes, finding: Finding, rng: Random) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from random import Random
 
 from learner.pretrain.notes import Notes
-from learner.pretrain.rules.rule import Finding, Look, Rule, Verdict, undo
+from learner.pretrain.rules.rule import Finding, Look, Rule, Verdict, pod_look, undo
 
 
 def _look(notes: Notes) -> Verdict:
@@ -11,8 +11,12 @@ def _look(notes: Notes) -> Verdict:
         story = notes.stories.get(service)
         if story is not None and story.probe is not None and not story.out_of_memory:
             return Finding(service=service)
-        if story is None and row.status == "Running":
+        if row.status != "Running":
+            continue
+        if story is None:
             return Look(line=f"kubectl describe pod {service}", service=service, needed=False)
+        if not story.events:
+            return pod_look(service, row)
     return None
 
 

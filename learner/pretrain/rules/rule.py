@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
+from agents.memory import LastStep
 from learner.pretrain.notes import Notes
+from learner.pretrain.sight import PodRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,9 @@ class Rule:
 
     look: from notes to a finding, the next look, or None. prepare: what a repair still needs to
     know, or None. repairs: kubectl lines of which each alone mends it, the usual one first.
-    check: the read that shows the repair.
+    check: the read that shows the repair. read: notes in `Notes.own` what only this rule reads in
+    a step and returns the line that keeps it, or None. cautious: its looks come before what other
+    rules find.
     """
 
     name: str
@@ -45,6 +49,13 @@ class Rule:
     check: Callable[[Finding], str] = lambda finding: (
         f"kubectl rollout status deploy/{finding.service}"
     )
+    read: Callable[[Notes, LastStep], str | None] = lambda _notes, _last: None
+    cautious: bool = False
+
+
+def pod_look(service: str, row: PodRow) -> Look:
+    """Return the look at a pod by its whole name: of a beginning, newer kubectl tells no events."""
+    return Look(line=f"kubectl describe pod {row.pod}", service=service, needed=False)
 
 
 def undo(service: str) -> str:
