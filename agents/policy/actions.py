@@ -259,6 +259,8 @@ _MAKERS: dict[str, Callable[[Command], Action]] = {
     "kubectl exec": _exec,
     "helm rollback": _helm_rollback,
 }
+TYPED = frozenset(_MAKERS)
+"""The verbs that can be an act; `kubectl exec` only where what it runs writes."""
 
 
 def _only_target(command: Command, *flags: str) -> tuple[str, str]:
