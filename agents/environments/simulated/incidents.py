@@ -208,8 +208,6 @@ def build(scenario: Scenario) -> tuple[Cluster, GroundTruth, bytes]:
         cluster.advance(max(cluster.now, present - _HERRINGS_BEFORE))
         spared = (scenario.service, scenario.application.entry)
         scatter(cluster, spared, scenario.herrings, rng)
-    if scenario.review:  # whoever looks finds an hour of traffic, as on a cluster that serves
-        cluster.advance(cluster.traffic_from)
     if not scenario.family:
         cluster.advance(present)
         return cluster, _healthy_truth(scenario.application), cluster.freeze()

@@ -15,9 +15,9 @@ from math import ceil, log
 from typing import TYPE_CHECKING
 
 from agents.environments.simulated.clock import MINUTE
+from agents.environments.simulated.disturbance import DEADLINE_MS
 from agents.environments.simulated.kubectl.information import usage
 from agents.environments.simulated.telemetry.metrics import epoch_at
-from agents.environments.simulated.traffic import DEADLINE_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from agents.environments.simulated.applications.graph import Protocol
 from agents.environments.simulated.dice import digits, draw, happens
+from agents.environments.simulated.disturbance import DEADLINE_MS
 from agents.environments.simulated.network import Obstacle
 from agents.environments.simulated.telemetry.metrics import epoch_at
-from agents.environments.simulated.traffic import DEADLINE_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
