@@ -16,10 +16,12 @@ from agents.environments.simulated.applications.graph import (
 from agents.environments.simulated.applications.hotel_reservation import hotel_reservation
 from agents.environments.simulated.applications.shop_flags import FLAGD, FLAGS
 from agents.environments.simulated.applications.social_network import social_network
+from agents.environments.simulated.benchmark.problems import scenario_of
 from agents.environments.simulated.cluster import Cluster
 from agents.environments.simulated.controllers.starting import program_of
 from agents.environments.simulated.flags import served
 from agents.environments.simulated.kubectl import shell
+from agents.environments.simulated.lab import Lab
 from agents.environments.simulated.network import Address, backends, find_service, obstacle_at
 from agents.policy.parse import parse
 
@@ -230,3 +232,20 @@ def test_no_complaint_tells_the_name_of_its_flag() -> None:
             told = flag.complaint.lower().replace(" ", "").replace("_", "")
             assert flag.name.lower() not in told
             assert "flag" not in told
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        "noop_detection_astronomy_shop-1",
+        "k8s_target_port-misconfig-detection-1",
+        "revoke_auth_mongodb-detection-1",
+    ],
+)
+def test_the_hour_before_an_alert_was_healthy_until_the_fault(problem: str) -> None:
+    cluster = Lab(scenario_of(problem)).cluster
+    first = cluster.epochs[0]
+    assert first.errors == 0
+    assert cluster.now - first.start == pytest.approx(3600, abs=30)
+    if not problem.startswith("noop"):
+        assert cluster.epochs[-1].errors > 0

@@ -101,6 +101,8 @@ def turned_away(
         return []
     lines = []
     for uid, traffic in pods.items():
+        if not traffic.failures:
+            continue
         run = cluster.runs.get(uid)
         call = _call(run, program.name)
         if run is None or call is None:

@@ -34,9 +34,10 @@ class Frame:
 
     def line(self, moment: float, kind: int, text: str, name: str) -> str:
         """Return one entry of the log; it may have several lines."""
-        number = draw(name, kind, moment)
+        layout, number = self.layouts[kind], draw(name, kind, moment)
+        traced = "{trace}" in layout
         camel = "".join(part.title() for part in name.removesuffix("-service").split("-"))
-        return self.layouts[kind].format(
+        return layout.format(
             t=instant(moment),
             ms=int(moment * 1000) % 1000,
             us=int(moment * 1000) % 1000 * 1000 + number // 9000 % 1000,
@@ -48,8 +49,8 @@ class Frame:
             function=self.functions.get(name, camel),
             line=draw(name, kind, "line") % 150 + 40,
             number=number % 9000 + 100,
-            trace=digits(32, name, moment),
-            span=digits(16, name, moment, "span"),
+            trace=digits(32, name, moment) if traced else "",
+            span=digits(16, name, moment, "span") if traced else "",
         )
 
 
