@@ -267,6 +267,18 @@ def test_a_call_that_is_not_answered_in_time_lasts_as_long_as_its_caller_waits()
     assert fine and all(span.duration < 1_000_000 for span in fine)
 
 
+def test_a_pod_that_is_gone_has_left_its_spans() -> None:
+    lab = Lab(scenario_of("noop_detection_social_network-1"))
+    cluster, place = lab.cluster, lab.namespace
+    lab.act(parse("kubectl rollout restart deployment/user-service", place))
+    gone = cluster.now - 1
+    before = traces.traces(cluster, gone - 200, gone)
+    lab.tick(60)
+    after = traces.traces(cluster, gone - 200, gone)
+    served = [sum(s.service == "user-service" for s in found) for found in (before, after)]
+    assert served[0] > 20 and served[1] > 20
+
+
 def test_no_trace_where_nobody_serves_the_entry(lab: Lab) -> None:
     other = lab_of(0, "scaled_to_zero")
     entry = other.cluster.application.entry

@@ -18,13 +18,14 @@ from agents.environments.simulated.dice import digits, draw, happens
 from agents.environments.simulated.disturbance import DEADLINE_MS
 from agents.environments.simulated.network import Obstacle
 from agents.environments.simulated.telemetry.metrics import epoch_at
+from agents.environments.simulated.traffic import PodTraffic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agents.environments.simulated.applications.graph import Call, Program
     from agents.environments.simulated.cluster import Cluster
-    from agents.environments.simulated.traffic import Epoch, Failure, PodTraffic
+    from agents.environments.simulated.traffic import Epoch, Failure
 
 MOST_TRACES = 200
 COLUMNS = (
@@ -159,7 +160,7 @@ class _Trace:
         """Add the span of a service's work and of all below it; return its end."""
         program, traffic = self._pod(visit)
         if program is None or traffic is None or visit.depth > _DEEPEST:
-            return visit.start  # whoever served this is gone, and its spans with it
+            return visit.start  # nobody of that name served then
         identity = self._identity()
         own = _own_work(self.epoch, program, traffic) * self.rng.uniform(0.5, 1.5)
         reason, cause = self._reason(program, traffic) if visit.fails else (None, None)
@@ -294,10 +295,18 @@ class _Trace:
 
 
 def pods_at(cluster: Cluster, epoch: Epoch) -> dict[str, list[tuple[Program, PodTraffic]]]:
-    """Return the pods of each service that served in an epoch and are still known."""
+    """Return the pods of each service that served in an epoch.
+
+    Where none of them is left, the service stands for them: why they failed went with them.
+    """
     found: dict[str, list[tuple[Program, PodTraffic]]] = {}
     for program, traffic in _known(cluster, epoch):
         found.setdefault(program.name, []).append((program, traffic))
+    for component in cluster.application.components:
+        rate, errors, latency = epoch.services.get(component.program.name, (0.0, 0.0, 0.0))
+        if rate and component.program.name not in found:
+            gone = PodTraffic(rate=rate, errors=errors, latency=latency)
+            found[component.program.name] = [(component.program, gone)]
     return found
 
 
