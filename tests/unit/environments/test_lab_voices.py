@@ -11,7 +11,10 @@ import pytest
 
 from agents.environments.simulated.applications.astronomy_shop import astronomy_shop
 from agents.environments.simulated.applications.graph import Application
-from agents.environments.simulated.applications.hotel_reservation import hotel_reservation
+from agents.environments.simulated.applications.hotel_reservation import (
+    hotel_reservation,
+    wrong_address,
+)
 from agents.environments.simulated.applications.shop_flags import FLAGD, FLAGS
 from agents.environments.simulated.applications.social_network import social_network
 from agents.environments.simulated.cluster import Cluster
@@ -154,6 +157,17 @@ def test_a_broken_build_panics_in_its_own_words() -> None:
     assert "\npanic: no reachable servers\n\ngoroutine 1 [running]:\n" in text
     assert "info:" not in text
     assert "ERR" in log_of(cluster, "search")
+
+
+@pytest.mark.parametrize("name", ["search", "profile", "user"])
+def test_the_last_words_of_a_broken_build_are_of_its_own_service(name: str) -> None:
+    words = wrong_address(name)
+    assert f"/workspace/cmd/{name}/main.go" in words
+    assert "geo" not in words
+    dialled = re.findall(r"connection to (\S+)", words)
+    real = {f"{c.name}:{c.service_port}" for c in hotel_reservation().components}
+    assert dialled
+    assert not real & set(dialled)
 
 
 def test_a_lost_role_is_told_by_caller_and_store() -> None:

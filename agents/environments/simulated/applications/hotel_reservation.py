@@ -62,19 +62,6 @@ _DATABASES = {
     "mongodb-reservation": "reservation-db",
     "mongodb-user": "user-db",
 }
-_WRONG_STORE = """\
-info:Tuned setGCPercent to 100
-info:Reading config...
-info:Read database URL: mongodb-geo:27777
-info:Initializing DB connection...
-info:Attempting connection to mongodb-geo:27777
-panic: no reachable servers
-
-goroutine 1 [running]:
-main.initializeDatabase({0xc00003c0f0, 0x11})
-\t/workspace/cmd/geo/db.go:26 +0x6d9
-main.main()
-\t/workspace/cmd/geo/main.go:49 +0x4e8"""
 
 
 def _address(target: str) -> str:
@@ -236,6 +223,26 @@ def _setup_script(database: str) -> str:
     )
 
 
+def wrong_address(name: str) -> str:
+    """Return the last words of a build of a service that dials a port where nobody listens."""
+    store = f"mongodb-{name}"
+    if store in _DATABASES:
+        dialled, why = f"{store}:27777", "no reachable servers"
+        tried = f"info:Read database URL: {dialled}\ninfo:Initializing DB connection..."
+        frame = (
+            "main.initializeDatabase({0xc00003c0f0, 0x11})\n"
+            f"\t/workspace/cmd/{name}/db.go:26 +0x6d9\n"
+        )
+    else:
+        dialled, why = "consul:8501", "consul agent: connection refused"
+        tried, frame = f"info:Initializing consul agent [host: {dialled}]...", ""
+    return (
+        f"info:Tuned setGCPercent to 100\ninfo:Reading config...\n{tried}\n"
+        f"info:Attempting connection to {dialled}\npanic: {why}\n\ngoroutine 1 [running]:\n"
+        f"{frame}main.main()\n\t/workspace/cmd/{name}/main.go:49 +0x4e8"
+    )
+
+
 def hotel_reservation() -> Application:
     """Return HotelReservation as it runs before anything happens to it."""
     components = [_service("frontend"), *(_service(name) for name in _GRPC)]
@@ -272,7 +279,7 @@ def hotel_reservation() -> Application:
         strategy="RollingUpdate",
         nodes=("kind-control-plane", "kind-worker", "kind-worker2", "kind-worker3"),
         static_volumes=True,
-        broken_images=((_BROKEN, "geo", _WRONG_STORE),),
+        broken_images=((_BROKEN, "geo", wrong_address("geo")),),
         spare_images=tuple(
             (f"yinfangchen/hotelreservation:{tag}", name)
             for tag in ("v1.0", "v1.1")

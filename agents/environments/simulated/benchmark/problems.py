@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 from agents.contracts.incident import Task
 from agents.environments.simulated.applications.astronomy_shop import astronomy_shop
 from agents.environments.simulated.applications.graph import impact
-from agents.environments.simulated.applications.hotel_reservation import hotel_reservation
+from agents.environments.simulated.applications.hotel_reservation import (
+    hotel_reservation,
+    wrong_address,
+)
 from agents.environments.simulated.applications.social_network import social_network
 from agents.environments.simulated.benchmark.featureflags import FLAGS, PREFIX
 from agents.environments.simulated.benchmark.registry import BENCHMARK
@@ -215,9 +218,8 @@ def _can_carry(application: Application, family: str, name: str, *, flagged: boo
 
 def _breakable(application: Application) -> Application:
     """Return the application with a broken build of every service's image."""
-    crash = application.broken_images[0][2]
     broken = tuple(
-        (f"yinfangchen/{component.name}:app3", component.name, crash)
+        (f"yinfangchen/{component.name}:app3", component.name, wrong_address(component.name))
         for component in application.components
         if component.command and component.name != application.entry
     )
