@@ -1,6 +1,7 @@
 """AIOpsLab's interface over the lab: its parser's rules, its actions, its results."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.contracts.incident import Task
+from agents.contracts.plan import Submission, SubmitReason
 from agents.environments.simulated.benchmark.actions import VALID
 from agents.environments.simulated.benchmark.interface import OVER, Session
 from agents.environments.simulated.benchmark.problems import scenario_of
@@ -124,7 +126,6 @@ def test_a_call_of_another_signature_is_an_error_and_no_submission(task: Task, r
     session = session_of(task)
     assert "argument" in session.step(fenced(reply))
     assert not session.done
-    assert "Detection" not in session.step(fenced("nothing()"))
 
 
 def test_an_unknown_action_is_told_with_those_there_are() -> None:
@@ -297,6 +298,48 @@ def test_localization_results(
         "success": success,
         "is_subset": subset,
     }
+
+
+@pytest.mark.parametrize(
+    ("solution", "accuracy", "success"),
+    [
+        (["a", "b"], 100, True),
+        (["b", "a"], 100, True),
+        (["a"], 0, False),
+        (["a", "b", "c", "d"], 50, False),
+        (["a", "c"], 0, False),
+    ],
+)
+def test_localization_of_several_faults(
+    solution: list[str],
+    accuracy: float,
+    success: bool,  # noqa: FBT001 - an expected value
+) -> None:
+    truth = replace(truth_of("a"), also=(truth_of("b"),))
+    results = score(Task.LOCALIZATION, truth, solution, mended=False)
+    assert (results["Localization Accuracy"], results["success"]) == (accuracy, success)
+
+
+def test_a_healthy_application_has_no_faulty_service() -> None:
+    truth = truth_of(None)
+    assert score(Task.LOCALIZATION, truth, [], mended=False)["success"] is True
+    assert score(Task.LOCALIZATION, truth, ["a"], mended=False)["success"] is False
+    assert score(Task.ANALYSIS, truth, {"system_level": ""}, mended=False)["success"] is False
+
+
+@given(
+    st.lists(st.sampled_from(("user-service", "user", "x")), max_size=3)
+    | st.sampled_from(("user-service", "x"))
+)
+def test_success_is_what_the_judge_says_of_the_benchmark(solution: list[str] | str) -> None:
+    lab = LAB
+    answer = (solution,) if isinstance(solution, str) else tuple(solution)
+    submission = Submission(task=Task.LOCALIZATION, reason=SubmitReason.ANSWERED, answer=answer)
+    results = score(Task.LOCALIZATION, lab.ground_truth, solution, mended=False)
+    assert results["success"] == lab.judge(submission).aiopslab
+
+
+LAB = Lab(scenario_of("scale_pod_zero_social_net-localization-1"))
 
 
 @pytest.mark.parametrize(

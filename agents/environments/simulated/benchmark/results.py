@@ -74,33 +74,35 @@ def _detection(truth: GroundTruth, answer: Answer) -> str:
 
 
 def _localization(truth: GroundTruth, answer: Answer) -> Results:
-    """A single right name is a success; among others it earns its share and no success."""
+    """The right names alone are a success; among others they earn their share and no success."""
     given = answer if isinstance(answer, tuple) else None
-    if truth.service is None:
-        right = given == ()
-        return {
-            "Localization Accuracy": 100.0 if right else 0.0,
-            "success": right,
-            "is_subset": given is not None,
-        }
-    named = given is not None and not {truth.service, *truth.accepted}.isdisjoint(given)
-    share = 100.0 / len(given) if named and given else 0.0
+    wanted = set(truth.services)
+    if given and len(wanted) == 1 and wanted.isdisjoint(given):
+        wanted = next(({name} for name in given if name in truth.accepted), wanted)
+    named = given is not None and wanted <= set(given)
+    success = named and given is not None and len(given) == len(wanted)
+    share = len(wanted) / len(given) if named and given else float(success)
     return {
-        "Localization Accuracy": share,
-        "success": named and given is not None and len(given) == 1,
+        "Localization Accuracy": round(100.0 * share, 6),
+        "success": success,
         "is_subset": named,
     }
 
 
 def _analysis(truth: GroundTruth, solution: object) -> Results:
+    """Each label is right by itself; with several faults those of one count."""
+
     def same(key: str, wanted: str | None) -> bool:
         given = solution.get(key) if isinstance(solution, dict) else None
-        return (
-            isinstance(given, str) and given.strip().lower() == (wanted or "").strip().lower() != ""
-        )
+        return isinstance(given, str) and given.strip().lower() == (wanted or "").lower() != ""
 
-    level = same("system_level", truth.system_level)
-    kind = same("fault_type", truth.fault_type)
+    level, kind = max(
+        (
+            (same("system_level", one.system_level), same("fault_type", one.fault_type))
+            for one in (truth, *truth.also)
+        ),
+        key=sum,
+    )
     return {
         "system_level_correct": level,
         "fault_type_correct": kind,
