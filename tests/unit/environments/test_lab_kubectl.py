@@ -123,7 +123,7 @@ async def test_the_handles_share_one_lab() -> None:
         ),
         (
             'patch deployment {name} -p \'{{"spec":{{"replicas":"two"}}}}\'',
-            "cannot unmarshal string into Go struct field spec.replicas of type int32",
+            'patch: Invalid value: "map[spec:map[replicas:two]]": unrecognized type: int32',
         ),
         (
             "set resources deployment/{name} --requests=cpu=9",

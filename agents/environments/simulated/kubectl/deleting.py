@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from agents.environments.simulated.cluster import Cluster
 
 
+_IMMEDIATELY = (
+    "Warning: Immediate deletion does not wait for confirmation that the running resource has been "
+    "terminated. The resource may continue to run on the cluster indefinitely.\n"
+)
+
+
 def remove(cluster: Cluster, kind: str, item: Manifest) -> None:
     """Delete an object and what goes with it."""
     if kind == "pods":
@@ -27,8 +33,18 @@ def remove(cluster: Cluster, kind: str, item: Manifest) -> None:
                 for thing in cluster.store.each(inner, item["metadata"]["name"]):
                     remove(cluster, inner, thing)
     cluster.store.delete(kind, item)
+    _clean_up(cluster, kind, item)
+
+
+def _clean_up(cluster: Cluster, kind: str, item: Manifest) -> None:
+    """Remove what goes with an object: the endpoints of a service, the volume of a claim."""
+    name = item["metadata"]["name"]
+    if kind == "services":
+        behind = cluster.store.get("endpoints", item["metadata"]["namespace"], name)
+        if behind is not None:
+            cluster.store.delete("endpoints", behind)
     if kind == "endpoints":
-        service = cluster.store.get("services", cluster.namespace, item["metadata"]["name"])
+        service = cluster.store.get("services", cluster.namespace, name)
         if service is not None:
             cluster.store.touch("services", service)
     if kind == "persistentvolumeclaims":
@@ -59,9 +75,13 @@ def delete(cluster: Cluster, command: Command) -> str:
         lines.append(
             f'{KINDS[kind].qualified_singular} "{item["metadata"]["name"]}" {word}{where}\n'
         )
+    forced = command.flag("force") == "true" and command.flag("grace-period") == "0"
+    text = (_IMMEDIATELY if forced and found else "") + "".join(lines)
     if errors and command.flag("ignore-not-found") != "true":
-        raise CommandFailed("".join(lines) + "\n".join(errors))
-    return "".join(lines) or "No resources found\n"
+        raise CommandFailed(text + "\n".join(errors))
+    if not found and command.flag("selector"):
+        return "No resources found\n"
+    return text
 
 
 def drain(cluster: Cluster, command: Command) -> str:

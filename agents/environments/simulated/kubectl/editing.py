@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import orjson
+
+from agents.environments.simulated.kubectl.documents import go_value
 from agents.environments.simulated.kubectl.errors import CommandFailed, invalid, qualified
 from agents.environments.simulated.kubectl.selecting import find
-from agents.environments.simulated.objects.kinds import Manifest
+from agents.environments.simulated.objects.kinds import KINDS, Manifest
 from agents.environments.simulated.objects.schema import Rejected, admit
 
 if TYPE_CHECKING:
@@ -36,8 +39,20 @@ _READ_ONLY = (
 )
 
 
-def save(cluster: Cluster, kind: str, item: Manifest, *, new: bool = False) -> bool:
-    """Store an object; returns whether it changed. Raises `CommandFailed` when refused."""
+def save(
+    cluster: Cluster,
+    kind: str,
+    item: Manifest,
+    *,
+    new: bool = False,
+    from_manifest: bool = False,
+    patch: Any = None,  # noqa: ANN401 - JSON
+) -> bool:
+    """Store an object; returns whether it changed. Raises `CommandFailed` when refused.
+
+    from_manifest: it comes from a file; patch: the strategic merge patch that it comes from. They
+    matter only for how the API server words what it can't read.
+    """
     name = item["metadata"]["name"]
     before = None
     if not new:
@@ -47,7 +62,7 @@ def save(cluster: Cluster, kind: str, item: Manifest, *, new: bool = False) -> b
         admitted = admit(kind, item, before)
     except Rejected as error:
         if error.decoding:
-            raise CommandFailed(f"Error from server (BadRequest): {error}") from None
+            raise _unreadable(kind, item, error, from_manifest=from_manifest, patch=patch) from None
         raise invalid(kind, name, str(error)) from None
     if before is None:
         cluster.store.create(kind, admitted, cluster.stamp())
@@ -67,6 +82,31 @@ def save(cluster: Cluster, kind: str, item: Manifest, *, new: bool = False) -> b
     else:
         cluster.store.replace(kind, admitted)
     return True
+
+
+def _unreadable(
+    kind: str,
+    item: Manifest,
+    error: Rejected,
+    *,
+    from_manifest: bool,
+    patch: Any,  # noqa: ANN401 - JSON
+) -> CommandFailed:
+    """Return the API server's answer to an object with a value of the wrong type."""
+    if patch is not None:
+        return CommandFailed(
+            f'The request is invalid: patch: Invalid value: "{go_value(patch)}": {error.converting}'
+        )
+    name = KINDS[kind].name
+    text = str(error).replace("Go struct field ", f"Go struct field {name}Spec.", 1)
+    if not from_manifest:
+        whole = orjson.dumps(item).decode().replace("\\", "\\\\").replace('"', '\\"')
+        return CommandFailed(f'The request is invalid: patch: Invalid value: "{whole}": {text}')
+    version = KINDS[kind].version
+    return CommandFailed(
+        f'Error from server (BadRequest): error when creating "STDIN": {name} in version '
+        f'"{version}" cannot be handled as a {name}: {text}'
+    )
 
 
 def _kept(item: Manifest, before: Manifest | None) -> Manifest:
@@ -126,7 +166,8 @@ class Template:
         try:
             return save(cluster, self.kind, self.item)
         except CommandFailed as failure:
-            text = failure.text.removeprefix("The ").replace(" ", ".apps ", 1)
+            group = KINDS[self.kind].group
+            text = failure.text.removeprefix("The ").replace(" ", f".{group} ", 1)
             raise CommandFailed(
                 f"error: failed to patch {self.what} update to pod template {text}"
             ) from None

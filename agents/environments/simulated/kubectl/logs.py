@@ -67,7 +67,16 @@ def _chosen(cluster: Cluster, command: Command) -> tuple[list[Manifest], str]:
     notice = ""
     if len(pods) > 1:
         notice = f"Found {len(pods)} pods, using pod/{pods[0]['metadata']['name']}\n"
-    return pods[:1], notice
+    return pods[:1], notice + _defaulted(command, pods[0])
+
+
+def _defaulted(command: Command, pod: Manifest) -> str:
+    """Return kubectl's word on which of several containers it reads."""
+    names = [container["name"] for container in pod["spec"]["containers"]]
+    initial = [f"{one['name']} (init)" for one in pod["spec"].get("initContainers") or ()]
+    if len(names) + len(initial) < 2 or command.flag("container"):  # noqa: PLR2004 - a choice
+        return ""
+    return f'Defaulted container "{names[0]}" out of: {", ".join([*names, *initial])}\n'
 
 
 def logs_of(cluster: Cluster, command: Command) -> str:

@@ -9,19 +9,22 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-import orjson
-import yaml
-
 from agents.environments.simulated.controllers.deployments import replica_sets, revision_of
-from agents.environments.simulated.dice import draw
 from agents.environments.simulated.kubectl import inside
+from agents.environments.simulated.kubectl.creating import (
+    LAST_APPLIED,
+    apply,
+    autoscale,
+    expose,
+)
 from agents.environments.simulated.kubectl.deleting import delete, drain
+from agents.environments.simulated.kubectl.documents import patch_document
 from agents.environments.simulated.kubectl.editing import Template, save, template_of
-from agents.environments.simulated.kubectl.errors import CommandFailed, qualified
+from agents.environments.simulated.kubectl.errors import CommandFailed
 from agents.environments.simulated.kubectl.output import qualified_name
 from agents.environments.simulated.kubectl.rollout import rolled
-from agents.environments.simulated.kubectl.selecting import find, namespace_of
-from agents.environments.simulated.objects.kinds import BY_NAME, KINDS, Manifest
+from agents.environments.simulated.kubectl.selecting import find
+from agents.environments.simulated.objects.kinds import Manifest
 from agents.environments.simulated.objects.manifest import RESTARTED_AT, TEMPLATE_HASH
 from agents.environments.simulated.objects.patching import (
     PatchFailed,
@@ -35,16 +38,6 @@ if TYPE_CHECKING:
     from agents.environments.simulated.cluster import Cluster
 
 _INVALID = "The request is invalid: the server rejected our request due to an error in our request"
-_CREATABLE = (
-    "configmaps",
-    "secrets",
-    "services",
-    "deployments",
-    "serviceaccounts",
-    "persistentvolumeclaims",
-    "persistentvolumes",
-    "networkpolicies",
-)
 
 
 def _target(cluster: Cluster, command: Command) -> Manifest:
@@ -59,6 +52,20 @@ def restart(cluster: Cluster, command: Command) -> str:
     metadata["annotations"] = {**(metadata.get("annotations") or {}), RESTARTED_AT: cluster.stamp()}
     save(cluster, "deployments", item)
     return f"{qualified_name(item)} restarted\n"
+
+
+def _rolled_annotations(deployment: Manifest, replica_set: Manifest) -> dict[str, str]:
+    """Return the annotations of a deployment that goes back: the revision's own are its again."""
+
+    def kept(item: Manifest, *, skipped: bool) -> dict[str, str]:
+        found: dict[str, str] = item["metadata"].get("annotations") or {}
+        return {
+            key: value
+            for key, value in found.items()
+            if (key == LAST_APPLIED or key.startswith("deployment.kubernetes.io/")) is skipped
+        }
+
+    return {**kept(deployment, skipped=True), **kept(replica_set, skipped=False)}
 
 
 def undo(cluster: Cluster, command: Command) -> str:
@@ -84,6 +91,7 @@ def undo(cluster: Cluster, command: Command) -> str:
         )
     changed = deepcopy(item)
     changed["spec"]["template"] = template
+    changed["metadata"]["annotations"] = _rolled_annotations(item, sets[wanted])
     save(cluster, "deployments", changed)
     return f"{qualified_name(item)} rolled back\n"
 
@@ -121,7 +129,11 @@ def set_image(cluster: Cluster, command: Command) -> str:
 def set_env(cluster: Cluster, command: Command) -> str:
     """Run `set env`: `NAME=value` sets, `NAME-` removes."""
     template = template_of(cluster, command)
-    for container in _containers(template, command.flag("containers")):
+    only = command.flag("containers")
+    if only and all(container["name"] != only for container in template.containers):
+        about = f"{template.item['kind']}/{template.item['metadata']['name']}"
+        return f'Warning: {about} does not have any containers matching "{only}"\n'
+    for container in _containers(template, only):
         listed = container.get("env") or []
         for operand in command.operands:
             name, equals, value = operand.partition("=")
@@ -141,7 +153,10 @@ def set_env(cluster: Cluster, command: Command) -> str:
 def set_resources(cluster: Cluster, command: Command) -> str:
     """Run `set resources`."""
     template = template_of(cluster, command)
-    for container in _containers(template, command.flag("containers")):
+    only = command.flag("containers")
+    if only and all(container["name"] != only for container in template.containers):
+        raise CommandFailed(f"error: unable to find container named {only}")
+    for container in _containers(template, only):
         resources = container.setdefault("resources", {})
         for field in ("limits", "requests"):
             for part in (command.flag(field) or "").split(","):
@@ -164,17 +179,26 @@ def set_selector(cluster: Cluster, command: Command) -> str:
 def _patched(item: Manifest, how: str, body: Any) -> Manifest:  # noqa: ANN401 - JSON
     """Return the patched object; what the server alone writes stays as it was."""
     if how == "json":
+        if not isinstance(body, list):
+            raise PatchFailed(
+                "error decoding patch: json: cannot unmarshal object into Go value of type "
+                "[]handlers.jsonPatchOp"
+            )
         changed = json_patch(item, body)
     elif isinstance(body, dict):
-        changed = merge(item, body) if how == "merge" else strategic(item, body)
+        changed = merge(item, body) if how == "merge" else strategic(item, body, ordered=True)
     else:
         word = {"str": "string", "list": "array"}.get(type(body).__name__, "number")
+        start = "error decoding patch: " if how == "merge" else ""
         raise PatchFailed(
-            f"json: cannot unmarshal {word} into Go value of type map[string]interface {{}}"
+            f"{start}json: cannot unmarshal {word} into Go value of type map[string]interface {{}}"
         )
-    metadata = changed.get("metadata")
-    if not isinstance(metadata, dict) or metadata.get("name") != item["metadata"]["name"]:
-        raise PatchFailed("the name of the object does not match the name on the URL")
+    metadata, known = changed.get("metadata"), item["metadata"]["name"]
+    name = metadata.get("name", "") if isinstance(metadata, dict) else ""
+    if not isinstance(metadata, dict) or name != known:
+        raise PatchFailed(
+            f"the name of the object ({name}) does not match the name on the URL ({known})"
+        )
     metadata["namespace"] = item["metadata"].get("namespace", "")
     if not metadata["namespace"]:
         del metadata["namespace"]
@@ -189,92 +213,17 @@ def patch(cluster: Cluster, command: Command) -> str:
     """Run `patch` in one of its three ways."""
     item = _target(cluster, command)
     how = command.flag("type") or "strategic"
+    body = patch_document(command.flag("patch") or "")
     try:
-        changed = _patched(item, how, _document(command.flag("patch") or ""))
+        changed = _patched(item, how, body)
     except PatchFailed as error:
         text = f"Error from server (BadRequest): {error}"
-        if how == "json":
+        if how == "json" and isinstance(body, list):
             text = _INVALID
         raise CommandFailed(text) from None
-    same = save(cluster, command.targets[0].kind, changed) is False
+    told = body if how == "strategic" else None
+    same = save(cluster, command.targets[0].kind, changed, patch=told) is False
     return f"{qualified_name(item)} patched{' (no change)' if same else ''}\n"
-
-
-def _document(text: str) -> Any:  # noqa: ANN401 - JSON or YAML
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        problem = str(error).splitlines()[0]
-        raise CommandFailed(f"error: unable to parse {text!r}: yaml: {problem}") from None
-
-
-def apply(cluster: Cluster, command: Command) -> str:
-    """Run `apply -f -` or `create -f -` with one object."""
-    body = _document(command.stdin or "")
-    kind = BY_NAME.get(body.get("kind", "")) if isinstance(body, dict) else None
-    metadata = body.get("metadata") if isinstance(body, dict) else None
-    if kind is None or not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
-        raise CommandFailed('error: error validating "STDIN": error validating data: kind not set')
-    if kind.plural not in _CREATABLE:
-        raise CommandFailed(
-            f'Error from server (Forbidden): error when creating "STDIN": {qualified(kind.plural)} '
-            f'"{metadata["name"]}" is forbidden'
-        )
-    if kind.namespaced:
-        metadata["namespace"] = metadata.get("namespace") or namespace_of(command)
-    else:
-        metadata.pop("namespace", None)
-    place = metadata.get("namespace", "")
-    if kind.namespaced and place != cluster.namespace:
-        raise CommandFailed(
-            f'Error from server (NotFound): error when creating "STDIN": namespaces '
-            f'"{place}" not found'
-        )
-    known = cluster.store.get(kind.plural, place, metadata["name"])
-    if known is None:
-        return _create(cluster, kind.plural, body)
-    if command.verb == "create":
-        raise CommandFailed(
-            f'Error from server (AlreadyExists): error when creating "STDIN": '
-            f'{qualified(kind.plural)} "{metadata["name"]}" already exists'
-        )
-    body.pop("status", None)
-    try:
-        changed = strategic(known, body)
-    except PatchFailed as error:
-        raise CommandFailed(f"Error from server (BadRequest): {error}") from None
-    word = "configured" if save(cluster, kind.plural, changed) else "unchanged"
-    return f"{qualified_name(known)} {word}\n"
-
-
-def _create(cluster: Cluster, kind: str, body: Manifest) -> str:
-    metadata = body["metadata"]
-    for field in ("uid", "resourceVersion", "creationTimestamp", "ownerReferences"):
-        metadata.pop(field, None)
-    body["apiVersion"] = KINDS[kind].api_version
-    if kind == "services":
-        spec = body.setdefault("spec", {})
-        if isinstance(spec, dict):
-            number = draw(cluster.seed, "service", metadata["name"], cluster.store.version)
-            spec["clusterIP"] = f"10.96.{number % 200 + 20}.{number // 200 % 250 + 2}"
-            spec.setdefault("type", "ClusterIP")
-    if kind == "deployments":
-        metadata["generation"] = 1
-        body["status"] = {}
-    if kind == "persistentvolumes":
-        body["status"] = {"phase": "Available"}
-    if kind == "persistentvolumeclaims":
-        body["status"] = {"phase": "Pending"}
-        spec = body.setdefault("spec", {})
-        if isinstance(spec, dict):
-            spec.pop("volumeName", None)
-            spec.setdefault("storageClassName", cluster.application.storage_class)
-    save(cluster, kind, body, new=True)
-    return f"{qualified_name(body)} created\n"
 
 
 def label(cluster: Cluster, command: Command) -> str:
@@ -282,11 +231,14 @@ def label(cluster: Cluster, command: Command) -> str:
     field = "labels" if command.verb == "label" else "annotations"
     item = deepcopy(_target(cluster, command))
     kind = command.targets[0].kind
-    pairs = dict(item["metadata"].get(field) or {})
+    before = dict(item["metadata"].get(field) or {})
+    pairs, missing = dict(before), ""
     for operand in command.operands:
         name, equals, value = operand.partition("=")
         if not equals:
-            pairs.pop(operand.removesuffix("-"), None)
+            name = operand.removesuffix("-")
+            if pairs.pop(name, None) is None and field == "labels":
+                missing += f'label "{name}" not found.\n'
         elif pairs.get(name, value) != value and command.flag("overwrite") != "true":
             problem = f"'{name}' already has a value ({pairs[name]}), and --overwrite is false"
             if field == "annotations":
@@ -297,13 +249,20 @@ def label(cluster: Cluster, command: Command) -> str:
             raise CommandFailed(f"error: {problem}")
         else:
             pairs[name] = value
-    if pairs == (item["metadata"].get(field) or {}):
-        return f"{qualified_name(item)} not {'labeled' if field == 'labels' else 'annotated'}\n"
-    item["metadata"][field] = pairs
-    save(cluster, kind, item)
-    removed = field == "labels" and all("=" not in operand for operand in command.operands)
-    word = "unlabeled" if removed else "labeled" if field == "labels" else "annotated"
-    return f"{qualified_name(item)} {word}\n"
+    if pairs != before:
+        item["metadata"][field] = pairs
+        save(cluster, kind, item)
+    word = _told(before, pairs) if field == "labels" else "annotated"
+    return f"{missing}{qualified_name(item)} {word}\n"
+
+
+def _told(before: dict[str, str], after: dict[str, str]) -> str:
+    """Return what `label` says that it did."""
+    added = any(before.get(key) != value for key, value in after.items())
+    removed = any(key not in after for key in before)
+    if added and removed:
+        return "modified"
+    return "labeled" if added else "unlabeled" if removed else "not labeled"
 
 
 def cordon(cluster: Cluster, command: Command) -> str:
@@ -341,5 +300,7 @@ WRITES: dict[str, Callable[[Cluster, Command], str]] = {
     "cordon": cordon,
     "uncordon": cordon,
     "drain": drain,
+    "expose": expose,
+    "autoscale": autoscale,
     "exec": inside.repair,
 }

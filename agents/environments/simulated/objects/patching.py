@@ -48,8 +48,12 @@ def merge_key(field: str, entries: list[Any]) -> str | None:
     return _MERGE_KEYS.get(field)
 
 
-def strategic(target: Any, patch: Any) -> Any:  # noqa: ANN401 - JSON
-    """Apply a strategic merge patch: lists of named things merge by their key."""
+def strategic(target: Any, patch: Any, *, ordered: bool = False) -> Any:  # noqa: ANN401 - JSON
+    """Apply a strategic merge patch: lists of named things merge by their key.
+
+    ordered: the patch says the order of what it names, as the API server has it, and what is new
+    stands before what only the object has; otherwise what is new is added at the end.
+    """
     if not isinstance(patch, dict):
         return deepcopy(patch)
     directive = patch.get("$patch")
@@ -64,13 +68,13 @@ def strategic(target: Any, patch: Any) -> Any:  # noqa: ANN401 - JSON
         if value is None:
             result.pop(key, None)
         elif isinstance(value, list):
-            result[key] = _strategic_list(key, result.get(key), value)
+            result[key] = _strategic_list(key, result.get(key), value, ordered=ordered)
         else:
-            result[key] = strategic(result.get(key), value)
+            result[key] = strategic(result.get(key), value, ordered=ordered)
     return result
 
 
-def _strategic_list(field: str, old: Any, patch: list[Any]) -> list[Any]:  # noqa: ANN401 - JSON
+def _strategic_list(field: str, old: Any, patch: list[Any], *, ordered: bool) -> list[Any]:  # noqa: ANN401 - JSON
     key = merge_key(field, patch)
     if key is None or not isinstance(old, list) or {"$patch": "replace"} in patch:
         return [deepcopy(item) for item in patch if item != {"$patch": "replace"}]
@@ -83,9 +87,49 @@ def _strategic_list(field: str, old: Any, patch: list[Any]) -> list[Any]:  # noq
             if at is not None:
                 del result[at]
         elif at is None:
-            result.append(strategic({}, item))
+            result.append(strategic({}, item, ordered=ordered))
         else:
-            result[at] = strategic(result[at], item)
+            result[at] = strategic(result[at], item, ordered=ordered)
+    if not ordered:
+        return result
+    return _in_order(result, [entry.get(key) for entry in old], [item[key] for item in patch], key)
+
+
+def _in_order(merged: list[Any], old: list[Any], named: list[Any], key: str) -> list[Any]:
+    """Return merged items as the server orders them.
+
+    Those that the patch names stand in its order; the others stand where the old order puts them
+    before a named one, and else after all of them.
+    """
+    by_key = {entry[key]: entry for entry in merged}
+    left = [name for name in old if name in by_key and name not in named]
+    right = [name for name in dict.fromkeys(named) if name in by_key]
+    order: list[Any] = []
+    while left and right:
+        known = right[0] in old and old.index(left[0]) < old.index(right[0])
+        order.append((left if known else right).pop(0))
+    return [by_key[name] for name in (*order, *left, *right)]
+
+
+def deletions(last: Any, new: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return `new` with a removal of everything that stood in `last` and stands in it no more."""
+    if not isinstance(last, dict) or not isinstance(new, dict):
+        return new
+    result = dict(new)
+    for key, value in last.items():
+        if key not in new:
+            result[key] = None
+        elif isinstance(value, list) and isinstance(new[key], list):
+            by = merge_key(key, value)
+            if by is None:
+                continue
+            was = {entry.get(by): entry for entry in value if isinstance(entry, dict)}
+            now = [deletions(was.get(entry.get(by)), entry) for entry in new[key]]
+            kept = {entry.get(by) for entry in new[key]}
+            gone = [{"$patch": "delete", by: name} for name in was if name not in kept]
+            result[key] = [*now, *gone]
+        else:
+            result[key] = deletions(value, new[key])
     return result
 
 

@@ -6,21 +6,14 @@ does not pass raises `Rejected` with the API server's words.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
+from agents.environments.simulated.objects import rules
 from agents.environments.simulated.objects.kinds import Manifest
 from agents.environments.simulated.objects.quantity import amount
-from agents.environments.simulated.objects.selectors import matches
+from agents.environments.simulated.objects.rejected import Rejected
 
-
-class Rejected(ValueError):
-    """The object breaks a rule. `decoding` when it could not even be read."""
-
-    def __init__(self, text: str, *, decoding: bool = False) -> None:
-        super().__init__(text)
-        self.decoding = decoding
-
+__all__ = ["Rejected", "admit"]
 
 Shape = dict[str, Any] | list[Any] | type | str
 _TEXTS = {"*": str}
@@ -84,6 +77,7 @@ SHAPES: dict[str, dict[str, Any]] = {
         "revisionHistoryLimit": int,
         "progressDeadlineSeconds": int,
         "minReadySeconds": int,
+        "paused": bool,
     },
     "services": {
         "selector": _TEXTS,
@@ -123,7 +117,20 @@ def _refuse(value: Any, path: str, wanted: str) -> Rejected:  # noqa: ANN401 - J
     return Rejected(
         f"json: cannot unmarshal {_kind_word(value)} into Go struct field {path} of type {wanted}",
         decoding=True,
+        converting=_unconverted(value, wanted),
     )
+
+
+def _unconverted(value: Any, wanted: str) -> str:  # noqa: ANN401 - JSON
+    """Return what a strategic merge patch is refused with for a value of another type."""
+    go = {str: "string", bool: "bool", int: "int64", float: "float64"}.get(type(value), "map")
+    if wanted == "[]object":
+        return f"cannot restore slice from {go}"
+    if wanted == "object":
+        return f"cannot restore struct from: {go}"
+    if go in ("int64", "float64"):
+        return f"cannot convert {go} to {wanted}"
+    return f"unrecognized type: {wanted}"
 
 
 def _scalar(value: Any, shape: Shape, path: str) -> Any:  # noqa: ANN401 - JSON
@@ -181,163 +188,13 @@ def admit(kind: str, manifest: Manifest, before: Manifest | None) -> Manifest:
     if kind == "secrets":
         result["data"] = _decode(manifest.get("data") or {}, _TEXTS, "data")
     if kind == "deployments":
-        _deployment(result["spec"], before)
+        rules.deployment(result["spec"], before)
     elif kind == "services":
-        _service(result["spec"], before)
+        rules.service(result["spec"], before)
+    elif kind == "networkpolicies":
+        rules.policy(result["spec"])
+    elif kind == "horizontalpodautoscalers":
+        rules.autoscaler(result.get("spec") or {})
     elif kind == "persistentvolumeclaims":
-        _claim(result["spec"], before)
+        rules.claim(result["spec"], before)
     return result
-
-
-def _deployment(spec: Manifest, before: Manifest | None) -> None:
-    spec.setdefault("replicas", 1)
-    if spec["replicas"] < 0:
-        raise Rejected(
-            f"spec.replicas: Invalid value: {spec['replicas']}: must be greater than or equal to 0"
-        )
-    spec.setdefault("revisionHistoryLimit", 10)
-    spec.setdefault("progressDeadlineSeconds", 600)
-    template = spec.setdefault("template", {})
-    template.setdefault("metadata", {})
-    template.setdefault("spec", {}).setdefault("containers", [])
-    selector = spec.setdefault("selector", {})
-    _strategy(spec)
-    labels = template["metadata"].get("labels") or {}
-    if not selector.get("matchLabels"):
-        raise Rejected("spec.selector: Required value")
-    if before is not None and selector != before["spec"]["selector"]:
-        raise Rejected("spec.selector: Invalid value: field is immutable")
-    if not matches(selector["matchLabels"], labels):
-        shown = ", ".join(f'"{key}":"{value}"' for key, value in sorted(labels.items()))
-        raise Rejected(
-            f"spec.template.metadata.labels: Invalid value: {{{shown}}}: "
-            "`selector` does not match template `labels`"
-        )
-    containers = template["spec"]["containers"]
-    if not containers:
-        raise Rejected("spec.template.spec.containers: Required value")
-    for index, container in enumerate(containers):
-        _container(container, f"spec.template.spec.containers[{index}]")
-    names = {volume.get("name") for volume in template["spec"].get("volumes") or ()}
-    for container in containers:
-        for mount in container.get("volumeMounts") or ():
-            if mount.get("name") not in names:
-                raise Rejected(
-                    "spec.template.spec.containers[0].volumeMounts[0].name: Not found: "
-                    f'"{mount.get("name")}"'
-                )
-
-
-def _strategy(spec: Manifest) -> None:
-    strategy = spec.setdefault("strategy", {})
-    kind = strategy.setdefault("type", "RollingUpdate")
-    if kind not in ("Recreate", "RollingUpdate"):
-        raise Rejected(
-            f'spec.strategy.type: Unsupported value: "{kind}": supported values: '
-            '"Recreate", "RollingUpdate"'
-        )
-    rolling = strategy.get("rollingUpdate")
-    if kind == "Recreate":
-        if rolling:
-            raise Rejected(
-                "spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy "
-                "`type` is 'Recreate'"
-            )
-        strategy.pop("rollingUpdate", None)
-        return
-    rolling = strategy.setdefault("rollingUpdate", {})
-    for field in ("maxSurge", "maxUnavailable"):
-        value = rolling.setdefault(field, "25%")
-        if isinstance(value, str) and not re.fullmatch(r"\d{1,3}%", value):
-            raise Rejected(f'spec.strategy.rollingUpdate.{field}: Invalid value: "{value}"')
-
-
-def _container(container: Manifest, path: str) -> None:
-    for field in ("name", "image"):
-        if not container.get(field):
-            raise Rejected(f"{path}.{field}: Required value")
-    container.setdefault("resources", {})
-    container.setdefault("imagePullPolicy", "IfNotPresent")
-    for port in container.get("ports") or ():
-        _port(port.get("containerPort"), f"{path}.ports[0].containerPort")
-    for item in container.get("env") or ():
-        if not item.get("name"):
-            raise Rejected(f"{path}.env[0].name: Required value")
-        for reference in (item.get("valueFrom") or {}).values():
-            if not reference.get("name") or not reference.get("key"):
-                raise Rejected(f"{path}.env[0].valueFrom: Invalid value: must specify a key")
-    _resources(container["resources"], path)
-    for field in ("readinessProbe", "livenessProbe"):
-        probe = container.get(field)
-        if probe:
-            _probe(probe, f"{path}.{field}")
-        else:
-            container.pop(field, None)
-
-
-def _resources(resources: Manifest, path: str) -> None:
-    limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
-    for name, wanted in requests.items():
-        if name in limits and amount(wanted) > amount(limits[name]):
-            raise Rejected(
-                f'{path}.resources.requests: Invalid value: "{wanted}": must be less than or '
-                f"equal to {name} limit of {limits[name]}"
-            )
-
-
-def _probe(probe: Manifest, path: str) -> None:
-    handlers = [key for key in ("tcpSocket", "httpGet", "grpc", "exec") if probe.get(key)]
-    if not handlers:
-        raise Rejected(f"{path}: Required value: must specify a handler type")
-    if len(handlers) > 1:
-        raise Rejected(f"{path}.{handlers[0]}: Forbidden: may not specify more than 1 handler type")
-    if handlers[0] != "exec":
-        _port(probe[handlers[0]].get("port"), f"{path}.{handlers[0]}.port")
-    for field, default in (
-        ("initialDelaySeconds", 0),
-        ("timeoutSeconds", 1),
-        ("periodSeconds", 10),
-        ("successThreshold", 1),
-        ("failureThreshold", 3),
-    ):
-        if probe.setdefault(field, default) < (0 if field == "initialDelaySeconds" else 1):
-            probe[field] = default
-
-
-def _port(value: Any, path: str) -> None:  # noqa: ANN401 - JSON
-    if value is None:
-        raise Rejected(f"{path}: Required value")
-    if isinstance(value, int) and not 1 <= value <= 65_535:  # noqa: PLR2004 - the last port
-        raise Rejected(f"{path}: Invalid value: {value}: must be between 1 and 65535, inclusive")
-
-
-def _service(spec: Manifest, before: Manifest | None) -> None:
-    ports = spec.get("ports") or []
-    if not ports:
-        raise Rejected("spec.ports: Required value")
-    for index, port in enumerate(ports):
-        _port(port.get("port"), f"spec.ports[{index}].port")
-        _port(port.setdefault("targetPort", port["port"]), f"spec.ports[{index}].targetPort")
-        port.setdefault("protocol", "TCP")
-        if len(ports) > 1 and not port.get("name"):
-            raise Rejected(f"spec.ports[{index}].name: Required value")
-    numbers = [port["port"] for port in ports]
-    for index, number in enumerate(numbers):
-        if number in numbers[:index]:
-            raise Rejected(f"spec.ports[{index}]: Duplicate value: {number}")
-    if before is not None and spec.get("clusterIP") != before["spec"].get("clusterIP"):
-        raise Rejected(
-            "spec.clusterIPs[0]: Invalid value: []string(nil): primary clusterIP can not be unset"
-        )
-
-
-def _claim(spec: Manifest, before: Manifest | None) -> None:
-    spec.setdefault("accessModes", ["ReadWriteOnce"])
-    spec.setdefault("volumeMode", "Filesystem")
-    if "storage" not in (spec.get("resources") or {}).get("requests", {}):
-        raise Rejected("spec.resources[storage]: Required value")
-    if before is not None and spec != before["spec"]:
-        raise Rejected(
-            "spec: Forbidden: spec is immutable after creation except resources.requests and "
-            "volumeAttributesClassName for bound claims"
-        )
