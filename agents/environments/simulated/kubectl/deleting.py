@@ -10,6 +10,7 @@ from agents.environments.simulated.kubectl.editing import save
 from agents.environments.simulated.kubectl.errors import CommandFailed
 from agents.environments.simulated.kubectl.selecting import find, listed
 from agents.environments.simulated.objects.kinds import KINDS, Manifest
+from agents.environments.simulated.objects.selectors import matches_selector
 
 if TYPE_CHECKING:
     from agents.contracts.command import Command
@@ -43,6 +44,8 @@ def _clean_up(cluster: Cluster, kind: str, item: Manifest) -> None:
         behind = cluster.store.get("endpoints", item["metadata"]["namespace"], name)
         if behind is not None:
             cluster.store.delete("endpoints", behind)
+    if kind == "replicasets":
+        _collect(cluster, item)
     if kind == "endpoints":
         service = cluster.store.get("services", cluster.namespace, name)
         if service is not None:
@@ -51,6 +54,23 @@ def _clean_up(cluster: Cluster, kind: str, item: Manifest) -> None:
         volume = cluster.store.get("persistentvolumes", "", item["spec"].get("volumeName", ""))
         if volume is not None:
             cluster.store.delete("persistentvolumes", volume)
+
+
+def _collect(cluster: Cluster, replica_set: Manifest) -> None:
+    """End the pods that the set owns, and let go of those that it no longer selects.
+
+    A new set may have the old one's name before any controller looks, and is not their owner.
+    """
+    metadata, selector = replica_set["metadata"], replica_set["spec"].get("selector") or {}
+    for pod in cluster.store.each("pods", metadata["namespace"]):
+        owners = pod["metadata"].get("ownerReferences") or []
+        if all(owner["uid"] != metadata["uid"] for owner in owners):
+            continue
+        if matches_selector(selector, pod["metadata"].get("labels") or {}):
+            remove(cluster, "pods", pod)
+        else:
+            del pod["metadata"]["ownerReferences"]
+            cluster.store.touch("pods", pod)
 
 
 def delete(cluster: Cluster, command: Command) -> str:
