@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from agents.contracts.command import Access
 from agents.contracts.incident import Task
 from agents.contracts.plan import Submission, SubmitReason
+from agents.environments.simulated.benchmark.problems import PROBLEMS, scenario_of
 from agents.environments.simulated.faults.registry import FAMILIES
-from agents.environments.simulated.incidents import generate
+from agents.environments.simulated.incidents import Difficulty, Scenario, generate
 from agents.environments.simulated.kubectl import shell
 from agents.environments.simulated.lab import Lab
 from agents.environments.simulated.objects.pods import is_ready
+from agents.environments.simulated.objects.selectors import matches
 from agents.environments.simulated.splits import table
 from agents.policy.parse import access_of, parse
 from agents.policy.refusal import Refusal
@@ -54,6 +56,16 @@ READS = (
     "kubectl api-resources",
     "kubectl cluster-info",
     "kubectl auth can-i get pods",
+    "kubectl get pv,pvc,sc",
+    "kubectl exec deployment/{store} -- mongo --quiet --eval 'db.getUsers()'",
+    "kubectl exec deployment/{name} -- mongosh -u root -p root --eval 'db.getRoles()'",
+    "helm list -A",
+    "helm status {release}",
+    "helm history {release} -o json",
+)
+LOGIN = (
+    'db.getSiblingDB("admin").auth(_getEnv("MONGO_INITDB_ROOT_USERNAME"), '
+    '_getEnv("MONGO_INITDB_ROOT_PASSWORD")); '
 )
 WRITES = (
     "kubectl rollout restart deployment/{name}",
@@ -93,6 +105,16 @@ WRITES = (
     "kubectl apply -f - <<'EOF'\n"
     '{{"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicy","metadata":{{"name":"n"}},'
     '"spec":{{"podSelector":{{}},"policyTypes":["Egress"]}}}}\nEOF',
+    f"kubectl exec deployment/{{store}} -- mongo --quiet --eval '{LOGIN}"
+    'db.getSiblingDB("admin").grantRolesToUser("admin", '
+    '[{{role: "readWrite", db: "geo-db"}}])\'',
+    f"kubectl exec deployment/{{store}} -- mongo --eval '{LOGIN}"
+    'db.getSiblingDB("admin").dropUser("admin")\'',
+    'kubectl patch pv {volume} -p \'{{"spec":{{"claimRef":null}}}}\'',
+    "kubectl delete pv {volume}",
+    "helm rollback {release} {number}",
+    "helm upgrade {release} chart --set {store}.tls.mode=requireTLS",
+    "helm upgrade {release} chart --set {name}.replicas={number}",
     "kubectl create -f - <<'EOF'\n"
     '{{"apiVersion":"v1","kind":"Service","metadata":{{"name":"s{number}"}},'
     '"spec":{{"ports":[{{"port":80}}]}}}}\nEOF',
@@ -106,7 +128,9 @@ def fill(lab: Lab, pattern: str, name: str, number: int, field: str) -> str:
     places = {
         "service": lab.scenario.service,
         "entry": application.entry,
-        "store": application.components[-1].name,
+        "store": _store_of(lab),
+        "release": application.release.name if application.release else "none",
+        "volume": _first(lab, "persistentvolumes"),
         "label": application.label,
         "node": application.nodes[0],
         "pod": pods[number % len(pods)]["metadata"]["name"] if pods else "none",
@@ -115,6 +139,17 @@ def fill(lab: Lab, pattern: str, name: str, number: int, field: str) -> str:
         "field": field,
     }
     return pattern.format(name=name.format(**places), **places)
+
+
+def _store_of(lab: Lab) -> str:
+    components = lab.scenario.application.components
+    with_users = [component.name for component in components if component.program.users]
+    return (with_users or [components[-1].name])[0]
+
+
+def _first(lab: Lab, kind: str) -> str:
+    listed = lab.cluster.store.listed(kind)
+    return str(listed[0]["metadata"]["name"]) if listed else "none"
 
 
 def check(lab: Lab) -> None:
@@ -127,11 +162,33 @@ def check(lab: Lab) -> None:
         service = store.get("services", lab.namespace, item["metadata"]["name"])
         if service is not None and not service["spec"].get("selector"):
             continue  # whoever takes the selector away leaves the addresses behind
-        for subset in item["subsets"]:
-            for address in subset.get("addresses", ()):
-                assert is_ready(by_address[address["ip"]])
+        listed = {
+            address["ip"] for subset in item["subsets"] for address in subset.get("addresses", ())
+        }
+        assert all(is_ready(by_address[address]) for address in listed)
+        if service is not None:
+            selector = service["spec"]["selector"]
+            wanted = {
+                pod["status"]["podIP"]
+                for pod in store.listed("pods", lab.namespace)
+                if is_ready(pod) and matches(selector, pod["metadata"].get("labels") or {})
+            }
+            if all(isinstance(p.get("targetPort"), int) for p in service["spec"]["ports"]):
+                assert listed == wanted
     versions = [int(item["metadata"]["resourceVersion"]) for item in store.listed("deployments")]
     assert len(set(versions)) == len(versions)
+    owners = {
+        (item["kind"], item["metadata"]["name"]): item["metadata"]["uid"]
+        for kind in ("deployments", "replicasets")
+        for item in store.listed(kind, lab.namespace)
+    }
+    for kind in ("replicasets", "pods"):
+        for item in store.listed(kind, lab.namespace):
+            for owner in item["metadata"].get("ownerReferences", ()):
+                assert owners[(owner["kind"], owner["name"])] == owner["uid"]
+    for volume in store.listed("persistentvolumes"):
+        bound = volume["status"].get("phase") == "Bound"
+        assert not bound or "claimRef" in volume["spec"]
     for item in store.listed("deployments", lab.namespace):
         ready = item["status"].get("readyReplicas", 0)
         assert 0 <= ready <= item["status"].get("replicas", 0)
@@ -153,12 +210,27 @@ STEPS = st.lists(
 )
 
 
-@given(seed=st.integers(0, 60), steps=STEPS, pause=st.integers(0, 400))
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+INCIDENTS = st.tuples(st.integers(0, 60), st.sampled_from(Difficulty)) | st.sampled_from(
+    sorted(PROBLEMS)
+)
+
+
+def scenario_from(incident: tuple[int, Difficulty] | str) -> Scenario:
+    if isinstance(incident, str):
+        return scenario_of(incident)
+    seed, difficulty = incident
+    return generate(seed, split="B", task=Task.MITIGATION, difficulty=difficulty)
+
+
+@given(incident=INCIDENTS, steps=STEPS, pause=st.integers(0, 400))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_random_commands_never_crash_the_lab(
-    seed: int, steps: list[tuple[str, str, int, str]], pause: int
+    incident: tuple[int, Difficulty] | str,
+    steps: list[tuple[str, str, int, str]],
+    pause: int,
 ) -> None:
-    lab = Lab(generate(seed, split="B", task=Task.MITIGATION))
+    lab = Lab(scenario_from(incident))
+    check(lab)
     for pattern, name, number, field in steps:
         try:
             command = parse(
@@ -173,6 +245,7 @@ def test_random_commands_never_crash_the_lab(
             output = lab.act(command)
             if output.exit_code and command.verb != "delete":
                 assert output.text
+        assert "Traceback" not in output.text
         assert output.text.endswith("\n") or not output.text or "jsonpath" in pattern
         assert lab.cluster.store.version >= version
         check(lab)

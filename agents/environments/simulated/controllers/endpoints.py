@@ -14,16 +14,18 @@ from agents.environments.simulated.objects.selectors import matches
 from agents.environments.simulated.objects.store import Key
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from agents.environments.simulated.cluster import Cluster
     from agents.environments.simulated.objects.kinds import Manifest
 
 
 def reconcile(cluster: Cluster, marks: dict[Key, Manifest]) -> None:
-    """Work on every service that changed or whose selector matches a pod that did."""
+    """Work on every service that changed, or that lists or selects a pod that did."""
     changed = {name for kind, _, name in marks if kind == "services"}
-    labels = [
-        pod["metadata"].get("labels") or {} for (kind, _, _), pod in marks.items() if kind == "pods"
-    ]
+    pods = [pod["metadata"] for (kind, _, _), pod in marks.items() if kind == "pods"]
+    labels = [metadata.get("labels") or {} for metadata in pods]
+    names = {metadata["name"] for metadata in pods}
     if not changed and not labels:
         return
     for name in sorted(changed):
@@ -35,10 +37,22 @@ def reconcile(cluster: Cluster, marks: dict[Key, Manifest]) -> None:
         selector = service["spec"].get("selector")
         if not selector:
             continue
-        if service["metadata"]["name"] in changed or any(
-            matches(selector, item) for item in labels
+        name = service["metadata"]["name"]
+        if (
+            name in changed
+            or any(matches(selector, item) for item in labels)
+            or not names.isdisjoint(_listed(cluster, name))
         ):
             _publish(cluster, service, selector)
+
+
+def _listed(cluster: Cluster, service: str) -> Iterator[str]:
+    """Yield the names of the pods that a service's endpoints list."""
+    known = cluster.store.get("endpoints", cluster.namespace, service)
+    for subset in (known or {}).get("subsets") or ():
+        for field in ("addresses", "notReadyAddresses"):
+            for address in subset.get(field, ()):
+                yield address["targetRef"]["name"]
 
 
 def _publish(cluster: Cluster, service: Manifest, selector: dict[str, str]) -> None:

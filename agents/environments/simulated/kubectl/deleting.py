@@ -38,7 +38,7 @@ def remove(cluster: Cluster, kind: str, item: Manifest) -> None:
 
 
 def _clean_up(cluster: Cluster, kind: str, item: Manifest) -> None:
-    """Remove what goes with an object: the endpoints of a service, the volume of a claim."""
+    """Remove what goes with an object: the endpoints of a service, the pods of a set."""
     name = item["metadata"]["name"]
     if kind == "services":
         behind = cluster.store.get("endpoints", item["metadata"]["namespace"], name)
@@ -50,10 +50,6 @@ def _clean_up(cluster: Cluster, kind: str, item: Manifest) -> None:
         service = cluster.store.get("services", cluster.namespace, name)
         if service is not None:
             cluster.store.touch("services", service)
-    if kind == "persistentvolumeclaims":
-        volume = cluster.store.get("persistentvolumes", "", item["spec"].get("volumeName", ""))
-        if volume is not None:
-            cluster.store.delete("persistentvolumes", volume)
 
 
 def _collect(cluster: Cluster, replica_set: Manifest) -> None:
