@@ -62,6 +62,8 @@ def parse_address(text: str, default_port: int) -> Address:
 def address_of(call: Call, environment: dict[str, str]) -> Address:
     """Return where a call goes in this environment."""
     default = int(call.address.rsplit(":", 1)[1])
+    own = environment.get(call.port_variable or "", "")
+    default = int(own) if own.isdecimal() else default
     return parse_address(environment.get(call.variable or "", "") or call.address, default)
 
 
@@ -152,7 +154,7 @@ def obstacle_at(
     if cut_off(cluster, source) or cut_off(cluster, target):
         return Obstacle.TIMEOUT
     life = target.life
-    if life is None or life.program is None or target.listens(cluster.now) != port:
+    if life is None or life.program is None or not target.accepts(cluster.now, port):
         return Obstacle.REFUSED
     return _greeting(cluster, source, life, call) if call else None
 
@@ -171,9 +173,9 @@ def _greeting(cluster: Cluster, source: PodRun | None, life: Life, call: Call) -
     if program is None:
         return Obstacle.REFUSED
     tls = TLS_ARGUMENTS.get(program.protocol)
-    if tls and tls[1] in life.arguments:
+    if tls and tls[1] in life.arguments and not call.tls:
         return Obstacle.TLS
-    if program.name != call.target:
+    if program.name != call.target and program.name not in call.peers:
         return Obstacle.FOREIGN
     if program.account_variable and call.user_variable and source and source.life:
         mine = source.life.environment.get(call.user_variable)

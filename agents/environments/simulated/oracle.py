@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from agents.contracts.incident import Task
 from agents.contracts.plan import Analysis, Submission
-from agents.environments.simulated.alerts import RULES, rules_of
+from agents.environments.simulated.alerts import rules_of
 from agents.environments.simulated.benchmark.rules import passes
 from agents.environments.simulated.clock import MINUTE
 from agents.environments.simulated.cluster import thaw
@@ -197,8 +197,7 @@ def collateral(base: Cluster, now: Cluster) -> str | None:
             problem = _weakened(kind, item, present)
             if problem:
                 return problem
-    rules = now.store.get("configmaps", now.namespace, RULES)
-    if rules is None or rules_of(now) != rules_of(base):
+    if rules_of(now) != rules_of(base):
         return "the alert rules were changed"
     return None
 

@@ -270,7 +270,9 @@ def measure(cluster: Cluster) -> Epoch:
     survey = _Survey(cluster)
     application = cluster.application
     entry = application.component(application.entry)
-    front = survey.reach(None, Address(host=entry.name, port=entry.service_port), None)
+    front = survey.reach(
+        None, Address(host=application.front or entry.name, port=entry.service_port), None
+    )
     rates: dict[str, float] = {}
     for run, share in front.runs:
         _flow(survey, run, application.load * survey.flood * share, rates, depth=0)

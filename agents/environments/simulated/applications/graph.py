@@ -82,7 +82,9 @@ class Call:
     `address` is `host:port`; `variable` overrides it where the container sets it.
     `user_variable` names the variable that holds the user for a store that knows users; `user` is
     whom it is when no variable says so. `database` is what the user must be allowed to read and
-    write in a store that has `Program.users`.
+    write in a store that has `Program.users`. `port_variable` holds the port where the container
+    keeps it apart from the host. `tls`: the caller speaks TLS to a store that wants it. `peers` are
+    components that answer as well as the target does.
     """
 
     target: str
@@ -93,6 +95,9 @@ class Call:
     user_variable: str | None = None
     user: str | None = None
     database: str | None = None
+    port_variable: str | None = None
+    tls: bool = False
+    peers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +109,10 @@ class Program:
     `account_variable` names the variable that holds the only user that a store accepts; `users`
     are those of a store that keeps users and roles as data. `crash` is what a broken build says
     when it gives up after its start. An `eager` program asks its critical stores when it starts
-    and gives up when one refuses. `voice` names a log format of its own.
+    and gives up when one refuses. `voice` names a log format of its own. `further` are other ports
+    on which it listens. `refuses` are (variable, value) settings, or (argument, None), with which
+    it gives up, saying `last_words` and leaving with `exit_code`. `sick_paths` are HTTP paths that
+    it answers with an error.
     """
 
     name: str
@@ -124,6 +132,11 @@ class Program:
     crash: str = ""
     eager: bool = False
     voice: str | None = None
+    further: tuple[int, ...] = ()
+    refuses: tuple[tuple[str, str | None], ...] = ()
+    last_words: str = ""
+    exit_code: int = 1
+    sick_paths: tuple[str, ...] = ()
 
     def listening_port(self, environment: Mapping[str, str]) -> int:
         """Return the port on which the process listens, given its environment."""
@@ -191,7 +204,8 @@ class Application:
     serves them. static_volumes: claims wait for volumes made by hand, none is provisioned.
     metrics: prefix of its own series' names. broken_images: (image, component, crash) of builds
     that give up after their start. labels and pod_labels: what objects and pods carry beside
-    `label`, where `{name}` stands for the component.
+    `label`, where `{name}` stands for the component. front: the service at which users come in,
+    where it is not called as the entry is.
     """
 
     name: str
@@ -215,6 +229,7 @@ class Application:
     labels: tuple[tuple[str, str], ...] = ()
     pod_labels: tuple[tuple[str, str], ...] = ()
     broken_images: tuple[tuple[str, str, str], ...] = ()
+    front: str = ""
     spare_images: tuple[tuple[str, str], ...] = field(
         default=(), metadata={"doc": "(image, component) of earlier releases that can be pulled"}
     )

@@ -85,6 +85,8 @@ def _roll(cluster: Cluster, deployment: Manifest) -> None:
     name = f"{deployment['metadata']['name']}-{digest}"
     newest = max((revision_of(item) for item in sets), default=0)
     current = next((item for item in sets if item["metadata"]["name"] == name), None)
+    if current is None:  # a set from elsewhere has the same template under another hash
+        current = next((s for s in sets if template_hash(s["spec"]["template"]) == digest), None)
     if current is None:
         current = _new_set(cluster, deployment, name, digest)
         sets.append(current)

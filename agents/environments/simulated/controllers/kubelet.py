@@ -208,7 +208,7 @@ def _start(cluster: Cluster, run: PodRun) -> None:
     run.lives.append(life)
     del run.lives[:-4]
     run.timers.clear()
-    life.complaint = starting.complaint(program, environment)
+    life.complaint = starting.complaint(program, environment, life.arguments)
     tell(cluster, run.pod, "Normal", "Started", "Container started", container=name)
     _plan(cluster, run, life, container)
     podstatus.report(cluster, run)
@@ -219,7 +219,7 @@ def _plan(cluster: Cluster, run: PodRun, life: Life, container: Manifest) -> Non
     start, program = cluster.now, life.program
     if program is None or life.complaint:
         run.timers[Timer.EXIT] = start + 1.0
-        life.exit_code, life.reason = 1, "Error"
+        life.exit_code, life.reason = (program.exit_code if program else 1), "Error"
         return
     limit = ((container.get("resources") or {}).get("limits") or {}).get("memory")
     if limit and mebibytes(limit) < program.memory:
@@ -237,10 +237,10 @@ def _plan(cluster: Cluster, run: PodRun, life: Life, container: Manifest) -> Non
     if readiness is None:
         run.timers[Timer.LISTEN] = listening
     else:
-        first = start + readiness["initialDelaySeconds"]
+        first = start + readiness.get("initialDelaySeconds", 0)
         period = readiness["periodSeconds"]
         run.nag_every = float(period)
-        if starting.probe_port(run.pod, readiness) == port:
+        if starting.answers(run, readiness, program, port):
             late = max(0.0, listening - first)
             steps = -(-late // period)
             run.timers[Timer.READY] = first + steps * period
@@ -249,9 +249,9 @@ def _plan(cluster: Cluster, run: PodRun, life: Life, container: Manifest) -> Non
             _nag(
                 cluster, run, "Unhealthy", f"Readiness probe failed: {problem}", first=first - start
             )
-    if liveness is not None and starting.probe_port(run.pod, liveness) != port:
+    if liveness is not None and not starting.answers(run, liveness, program, port):
         tries = liveness["failureThreshold"] - 1
-        wait = liveness["initialDelaySeconds"] + tries * liveness["periodSeconds"]
+        wait = liveness.get("initialDelaySeconds", 0) + tries * liveness["periodSeconds"]
         run.timers[Timer.KILL] = start + wait
 
 

@@ -104,6 +104,19 @@ def _conditions(run: PodRun, stamp: str, name: str) -> list[Manifest]:
     return found
 
 
+def _beside(run: PodRun, main: Manifest, container: Manifest) -> Manifest:
+    """Return the status of a further container, which runs as long as the pod's own does."""
+    return {
+        **main,
+        "containerID": f"containerd://{digits(32, run.pod['metadata']['uid'], container['name'])}"
+        if run.lives
+        else "",
+        "image": full_reference(container["image"]),
+        "imageID": _image_id(container["image"]) if run.lives else "",
+        "name": container["name"],
+    }
+
+
 def report(cluster: Cluster, run: PodRun) -> None:
     """Write the pod's status and mark the pod."""
     pod, stamp = run.pod, cluster.stamp()
@@ -130,7 +143,10 @@ def report(cluster: Cluster, run: PodRun) -> None:
     host = node["status"]["addresses"][0]["address"] if node else ""
     status: Manifest = {
         "conditions": _conditions(run, stamp, name),
-        "containerStatuses": [entry],
+        "containerStatuses": [
+            entry,
+            *(_beside(run, entry, c) for c in pod["spec"]["containers"][1:]),
+        ],
         "hostIP": host,
         "phase": "Running" if run.lives else "Pending",
         "podIP": run.address,

@@ -97,6 +97,14 @@ class PodRun:
             return None
         return life.program.listening_port(life.environment)
 
+    def accepts(self, now: float, port: int) -> bool:
+        """Return whether the process takes connections on a port at `now`."""
+        main = self.listens(now)
+        life = self.life
+        if main is None or life is None or life.program is None:
+            return False
+        return port == main or port in life.program.further
+
     def next_backoff(self) -> float:
         """Double the delay, from 10 s to 300 s, and return it."""
         self.backoff = min(max(FIRST_BACKOFF, self.backoff * 2), LAST_BACKOFF)

@@ -62,48 +62,63 @@ def environment_of(cluster: Cluster, pod: Manifest) -> tuple[dict[str, str], str
         for field, kind in (("configMapRef", "configmaps"), ("secretRef", "secrets")):
             if field in source:
                 body = cluster.store.get(kind, namespace, source[field]["name"])
-                if body is None:
+                if body is None and not source[field].get("optional"):
                     return {}, f'{kind[:-1]} "{source[field]["name"]}" not found'
-                found |= body.get("data") or {}
+                found |= (body or {}).get("data") or {}
     for item in container.get("env", ()):
-        source = item.get("valueFrom") or {}
-        value = item.get("value", "")
-        for field, kind, word in (
-            ("configMapKeyRef", "configmaps", "ConfigMap"),
-            ("secretKeyRef", "secrets", "Secret"),
-        ):
-            if field not in source:
-                continue
-            reference = source[field]
-            body = cluster.store.get(kind, namespace, reference["name"])
-            if body is None:
-                return {}, f'{kind[:-1]} "{reference["name"]}" not found'
-            data = body.get("data") or {}
-            if reference["key"] not in data:
-                where = f"{namespace}/{reference['name']}"
-                return {}, f"couldn't find key {reference['key']} in {word} {where}"
-            value = data[reference["key"]]
-        found[item["name"]] = value
+        value, problem = _value_of(cluster, namespace, item)
+        if problem:
+            return {}, problem
+        if value is not None:
+            found[item["name"]] = value
     return found, ""
+
+
+def _value_of(cluster: Cluster, namespace: str, item: Manifest) -> tuple[str | None, str]:
+    """Return (value, "") of a variable, None where it stays unset, or why it has none."""
+    source = item.get("valueFrom") or {}
+    for field, kind, word in (
+        ("configMapKeyRef", "configmaps", "ConfigMap"),
+        ("secretKeyRef", "secrets", "Secret"),
+    ):
+        if field not in source:
+            continue
+        reference = source[field]
+        body = cluster.store.get(kind, namespace, reference["name"])
+        data = (body or {}).get("data") or {}
+        if reference["key"] in data:
+            return data[reference["key"]], ""
+        if reference.get("optional"):
+            return None, ""
+        if body is None:
+            return None, f'{kind[:-1]} "{reference["name"]}" not found'
+        where = f"{namespace}/{reference['name']}"
+        return None, f"couldn't find key {reference['key']} in {word} {where}"
+    return item.get("value", ""), ""
 
 
 def program_of(cluster: Cluster, pod: Manifest) -> Program | None:
     """Return what the container's image and command run; None when there is no such binary."""
     container = pod["spec"]["containers"][0]
     table = cluster.programs[container["image"]]
-    command = container.get("command")
+    command, owner = container.get("command"), workload_of(pod)
     if command:
-        return table.get(str(command[0]).rsplit("/", 1)[-1])
-    owner = workload_of(pod)
+        word = str(command[0]).rsplit("/", 1)[-1]
+        return table.get(f"{owner}:{word}") or table.get(word)
     return table.get(owner) or next(iter(table.values()))
 
 
-def complaint(program: Program | None, environment: dict[str, str]) -> str:
+def complaint(
+    program: Program | None, environment: dict[str, str], arguments: tuple[str, ...] = ()
+) -> str:
     """Return why the process gives up right after its start, or an empty text."""
     if program is None:
         return "exec: no such file or directory"
     if program.crash:
         return program.crash
+    for name, value in program.refuses:
+        if name in arguments if value is None else environment.get(name) == value:
+            return program.last_words or f"invalid setting {name}"
     missing = [name for name in program.needs if name not in environment]
     return f"required setting {missing[0]} is not set" if missing else ""
 
@@ -114,9 +129,26 @@ def probe_port(pod: Manifest, probe: Manifest) -> int | None:
     return target_port(pod, how.get("port", 0))
 
 
+def answers(run: PodRun, probe: Manifest, program: Program, port: int) -> bool:
+    """Return whether a process that listens on `port` would satisfy a probe."""
+    if "exec" in probe:
+        return not program.sick_paths
+    if (probe.get("httpGet") or {}).get("path", "/") in program.sick_paths:
+        return False
+    asked = probe_port(run.pod, probe)
+    return asked == port or asked in program.further
+
+
 def probe_problem(run: PodRun, probe: Manifest) -> str:
-    """Return the kubelet's words for a probe that nobody answers."""
+    """Return the kubelet's words for a probe that nobody answers, or that is answered badly."""
     port = probe_port(run.pod, probe)
+    program = run.life.program if run.life else None
+    if (
+        program is not None
+        and program.sick_paths
+        and ("exec" in probe or (probe.get("httpGet") or {}).get("path", "/") in program.sick_paths)
+    ):
+        return "HTTP probe failed with statuscode: 503" if "httpGet" in probe else "exit status 1"
     refused = f"dial tcp {run.address}:{port}: connect: connection refused"
     if "httpGet" in probe:
         return f'Get "http://{run.address}:{port}{probe["httpGet"].get("path", "/")}": {refused}'
