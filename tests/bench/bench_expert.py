@@ -137,10 +137,9 @@ def table(played: Iterable[Played]) -> tuple[list[str], list[str]]:
     return lines, missed
 
 
-def report(played: Sequence[Played], seeds: int, seconds: float, processes: int) -> str:
+def report(played: Sequence[Played], chosen: argparse.Namespace, commit: str, took: float) -> str:
     """Return the whole Markdown file."""
-    from learner.pretrain.card import commit_of  # noqa: PLC0415 - loads torch
-
+    seeds = chosen.seeds
     lines, missed = table(played)
     failed = [one for one in played if not one.success]
     told = [
@@ -149,9 +148,9 @@ def report(played: Sequence[Played], seeds: int, seconds: float, processes: int)
     verdict = "Missed: " + "; ".join(missed) if missed else "Every family reaches every share."
     return f"""# Can a diagnosis be reached from read commands alone?
 
-`python -m tests.bench.bench_expert {" ".join(sys.argv[1:])}`, commit {commit_of(ROOT)},
+`python -m tests.bench.bench_expert {" ".join(sys.argv[1:])}`, commit {commit},
 Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores, \
-{processes} processes, {seconds:.0f} s.
+{chosen.processes} processes, {took:.0f} s.
 
 The expert (`learner/pretrain/expert.py`) plays {seeds} procedural incidents of each family and
 task, {len(played)} episodes in all, from seed {FIRST}. It is given each `Situation` as the
@@ -185,7 +184,10 @@ def options() -> argparse.Namespace:
 
 
 def main() -> int:
+    from learner.pretrain.card import commit_of  # noqa: PLC0415 - loads torch
+
     chosen = options()
+    commit = commit_of(ROOT)  # of the code that is about to be loaded
     started = time.monotonic()
     jobs = [(family, task, chosen.seeds) for family in chosen.families for task in WANTED]
     played: list[Played] = []
@@ -199,8 +201,7 @@ def main() -> int:
     lines, missed = table(played)
     sys.stdout.write("\n".join(("", *lines, "", *missed, f"{seconds:.0f} s")) + "\n")
     if chosen.out is not None:
-        text = report(played, chosen.seeds, seconds, chosen.processes)
-        chosen.out.write_text(text, encoding="utf-8")
+        chosen.out.write_text(report(played, chosen, commit, seconds), encoding="utf-8")
     return 1 if missed else 0
 
 
