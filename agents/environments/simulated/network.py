@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from agents.environments.simulated.applications.graph import TLS_ARGUMENTS, Call
@@ -49,6 +50,7 @@ class Address:
         return f"{self.host}:{self.port}"
 
 
+@lru_cache(maxsize=4096)
 def parse_address(text: str, default_port: int) -> Address:
     """Read `host:port`, `scheme://user@host:port/path` or `host`."""
     scheme, mark, rest = text.partition("://")

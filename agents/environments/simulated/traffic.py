@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from agents.environments.simulated.applications.graph import Call, Flag
     from agents.environments.simulated.cluster import Cluster
     from agents.environments.simulated.controllers.process import PodRun
+    from agents.environments.simulated.objects.kinds import Manifest
 
 NOWHERE = "badAddress"
 """Where a flag sends calls that shall not arrive."""
@@ -109,6 +110,7 @@ class _Survey:
         self.cluster = cluster
         self.by_address = {run.address: run for run in cluster.runs.values() if run.address}
         self.known: dict[str, _Behaviour] = {}
+        self.places: dict[Address, tuple[Manifest | None, list[tuple[PodRun, int]]]] = {}
         self.on = switched_on(cluster)
         self.flood = max(1.0, *(amount for _, amount in self._floods()))
 
@@ -142,7 +144,7 @@ class _Survey:
             if call.critical:
                 good *= 1.0 - min(call.share, 1.0) * reach.errors
                 latency += min(call.share, 1.0) * reach.latency
-        latency += _slower(flags) + self._delay(run)
+        latency += (_slower(flags) if flags else 0.0) + self._delay(run)
         good *= 1.0 - min(1.0, total(flags, Effect.ERRORS))
         found.burn = total(flags, Effect.BURN)
         found.own = tuple((f.complaint, share_of(f, n)) for f, n in flags if f.complaint)
@@ -175,6 +177,17 @@ class _Survey:
         excess = demand / max(1, millicores(limit))
         return 1.0 if excess <= 1.0 else (10.0 * excess) ** 2
 
+    def _behind(self, address: Address) -> tuple[Manifest | None, list[tuple[PodRun, int]]]:
+        """Return the service at an address and the ready (pod, port) pairs behind it."""
+        known = self.places.get(address)
+        if known is None:
+            service = find_service(self.cluster, address.host)
+            found = (
+                backends(self.cluster, service, address.port, self.by_address) if service else []
+            )
+            known = self.places[address] = (service, found)
+        return known
+
     def reach(self, source: PodRun | None, address: Address, call: Call | None) -> _Reach:
         target = call.target if call else self.cluster.application.entry
 
@@ -190,11 +203,10 @@ class _Survey:
             )
             return _Reach(1.0, late, failure, [])
 
-        service = find_service(self.cluster, address.host)
+        service, behind = self._behind(address)
         if service is None:
             return failed(Obstacle.NO_HOST, "")
         ip = service["spec"].get("clusterIP", "")
-        behind = backends(self.cluster, service, address.port, self.by_address)
         if not behind:
             return failed(Obstacle.REFUSED, ip)
         reached: list[tuple[PodRun, float]] = []

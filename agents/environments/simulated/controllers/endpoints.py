@@ -25,7 +25,7 @@ def reconcile(cluster: Cluster, marks: dict[Key, Manifest]) -> None:
     changed = {name for kind, _, name in marks if kind == "services"}
     pods = [pod["metadata"] for (kind, _, _), pod in marks.items() if kind == "pods"]
     labels = [metadata.get("labels") or {} for metadata in pods]
-    names = {metadata["name"] for metadata in pods}
+    names = _relabelled(cluster, pods)
     if not changed and not labels:
         return
     for name in sorted(changed):
@@ -41,9 +41,22 @@ def reconcile(cluster: Cluster, marks: dict[Key, Manifest]) -> None:
         if (
             name in changed
             or any(matches(selector, item) for item in labels)
-            or not names.isdisjoint(_listed(cluster, name))
+            or (names and not names.isdisjoint(_listed(cluster, name)))
         ):
             _publish(cluster, service, selector)
+
+
+def _relabelled(cluster: Cluster, pods: list[Manifest]) -> set[str]:
+    """Return the names of the pods whose labels changed since they were last looked at."""
+    changed = set()
+    for metadata in pods:
+        run = cluster.runs.get(metadata["uid"])
+        labels = metadata.get("labels") or {}
+        if run is not None and run.labels != labels:
+            if run.labels is not None:
+                changed.add(metadata["name"])
+            run.labels = dict(labels)
+    return changed
 
 
 def _listed(cluster: Cluster, service: str) -> Iterator[str]:

@@ -76,6 +76,8 @@ class PodRun:
     problem: str = ""
     address: str = ""
     restarts: int = 0
+    labels: dict[str, str] | None = None
+    """The pod's labels when its addresses were last published."""
 
     def due(self) -> float:
         """Return the moment of the next timer, or infinity."""

@@ -25,7 +25,7 @@ _OPERATORS = "in, notin, =, ==, !=, gt, lt"
 
 def matches(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
     """Return whether the labels have every pair of the selector."""
-    return all(labels.get(key) == value for key, value in selector.items())
+    return selector.items() <= labels.items()
 
 
 def matches_selector(selector: Manifest, labels: Mapping[str, str]) -> bool:
