@@ -11,12 +11,12 @@ from typing import Any
 import orjson
 import yaml
 
+from agents.environments.simulated.kubectl.documents import go_value
 from agents.environments.simulated.kubectl.errors import CommandFailed
 from agents.environments.simulated.kubectl.jsonpath import (
     BadTemplate,
     escaped,
     evaluate,
-    shown,
     values_at,
 )
 from agents.environments.simulated.kubectl.tables import table
@@ -121,6 +121,6 @@ def _custom(items: list[Manifest], argument: str, *, headers: bool) -> str:
                 found = values_at(item, path if path.startswith((".", "[")) else f".{path}")
             except BadTemplate as error:
                 raise CommandFailed(f"error: {error}") from None
-            row.append(",".join(shown(value) for value in found) or "<none>")
+            row.append(",".join(map(go_value, found)) if found else "<none>")
         rows.append(row)
     return table(rows)
