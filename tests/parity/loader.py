@@ -144,6 +144,7 @@ def _by_hand(line: str, namespace: str) -> Command:
     """Read `kubectl VERB KINDS NAME... --flag=value`, whatever the kinds and values are."""
     words = shlex.split(line)[1:]
     verb, positional, flags = words[0], [], []
+    pairs: list[tuple[str, str | None]]
     rest = iter(words[1:])
     short = {"-l": "selector", "-o": "output"}
     for word in rest:
@@ -155,17 +156,11 @@ def _by_hand(line: str, namespace: str) -> Command:
         else:
             positional.append(word)
     if "/" in positional[0]:
-        pairs = [word.partition("/")[::2] for word in positional]
+        pairs = [(kind, name) for kind, _, name in (word.partition("/") for word in positional)]
     else:
-        names = positional[1:] or [None]
+        names: list[str | None] = [*positional[1:]] or [None]
         pairs = [(kind, name) for kind in positional[0].split(",") for name in names]
-    targets = []
-    for kind, name in pairs:
-        try:
-            known = parse(f"kubectl get {kind}").targets[0].kind
-        except Refusal:
-            known = kind
-        targets.append(Target(kind=known, name=name))
+    targets = [Target(kind=_canonical(kind), name=name) for kind, name in pairs]
     return Command(
         program="kubectl",
         verb=verb,
@@ -173,6 +168,14 @@ def _by_hand(line: str, namespace: str) -> Command:
         flags=tuple(sorted(flags, key=lambda flag: flag.name)),
         namespace=namespace,
     )
+
+
+def _canonical(kind: str) -> str:
+    """Return the kind that a word names, or the word where it names none."""
+    try:
+        return parse(f"kubectl get {kind}").targets[0].kind
+    except Refusal:
+        return kind
 
 
 def answer(cluster: Cluster, command: Command) -> Output:

@@ -35,6 +35,7 @@ _CREATABLE = (
     "deployments",
     "serviceaccounts",
     "persistentvolumeclaims",
+    "persistentvolumes",
     "networkpolicies",
 )
 _INSIST = "if you choose to ignore these errors, turn validation off with --validate=false"
@@ -81,13 +82,17 @@ def apply(cluster: Cluster, command: Command) -> str:
             f'Error from server (Forbidden): error when creating "STDIN": {kind.qualified} '
             f'"{name}" is forbidden'
         )
-    metadata["namespace"] = metadata.get("namespace") or namespace_of(command)
-    if metadata["namespace"] != cluster.namespace:
+    if kind.namespaced:
+        metadata["namespace"] = metadata.get("namespace") or namespace_of(command)
+    else:
+        metadata.pop("namespace", None)
+    place = metadata.get("namespace", "")
+    if kind.namespaced and place != cluster.namespace:
         raise CommandFailed(
             f'Error from server (NotFound): error when creating "STDIN": namespaces '
-            f'"{metadata["namespace"]}" not found'
+            f'"{place}" not found'
         )
-    known = cluster.store.get(kind.plural, metadata["namespace"], name)
+    known = cluster.store.get(kind.plural, place, name)
     if command.verb == "create" and known is not None:
         raise CommandFailed(
             f'Error from server (AlreadyExists): error when creating "STDIN": '
@@ -123,6 +128,44 @@ def _applied(cluster: Cluster, kind: Kind, known: Manifest, body: Manifest) -> s
     return f"{warning}{qualified_name(known)} {word}\n"
 
 
+def _assign(cluster: Cluster, kind: str, body: Manifest) -> None:
+    """Fill in what the API server assigns to a new object of a kind."""
+    metadata, spec = body["metadata"], body.get("spec")
+    if kind == "services" and isinstance(spec, dict):
+        _assign_address(cluster, body)
+    if kind == "deployments":
+        metadata["generation"] = 1
+        body["status"] = {}
+    if kind == "persistentvolumes":
+        body["status"] = {"phase": "Available"}
+        metadata.setdefault("finalizers", ["kubernetes.io/pv-protection"])
+        if isinstance(spec, dict):
+            spec.setdefault("persistentVolumeReclaimPolicy", "Retain")
+            spec.setdefault("volumeMode", "Filesystem")
+    if kind == "persistentvolumeclaims":
+        body["status"] = {"phase": "Pending"}
+        metadata.setdefault("finalizers", ["kubernetes.io/pvc-protection"])
+        if isinstance(spec, dict):
+            spec.pop("volumeName", None)
+            spec.setdefault("storageClassName", cluster.application.storage_class)
+
+
+def _assign_address(cluster: Cluster, body: Manifest) -> None:
+    """Give a service its addresses and node ports."""
+    spec = body["spec"]
+    if spec.get("type") == "ExternalName":
+        return
+    number = draw(cluster.seed, "service", body["metadata"]["name"], cluster.store.version)
+    address = f"10.96.{number % 200 + 20}.{number // 200 % 250 + 2}"
+    spec["clusterIP"] = "None" if spec.get("clusterIP") == "None" else address
+    spec["clusterIPs"] = [spec["clusterIP"]]
+    if spec.get("type") in ("NodePort", "LoadBalancer"):
+        spec.setdefault("externalTrafficPolicy", "Cluster")
+        for index, port in enumerate(spec.get("ports") or ()):
+            port.setdefault("nodePort", 30_000 + (number + index) % 2768)
+    body["status"] = {"loadBalancer": {}}
+
+
 def create(cluster: Cluster, kind: str, body: Manifest, *, from_manifest: bool = False) -> str:
     """Store a new object with what the API server assigns and fills in."""
     metadata = body["metadata"]
@@ -133,26 +176,7 @@ def create(cluster: Cluster, kind: str, body: Manifest, *, from_manifest: bool =
     except Rejected as error:
         raise invalid(kind, metadata.get("name", ""), str(error)) from None
     body["apiVersion"] = KINDS[kind].api_version
-    spec = body.get("spec")
-    if kind == "services" and isinstance(spec, dict) and spec.get("type") != "ExternalName":
-        number = draw(cluster.seed, "service", metadata["name"], cluster.store.version)
-        address = f"10.96.{number % 200 + 20}.{number // 200 % 250 + 2}"
-        spec["clusterIP"] = "None" if spec.get("clusterIP") == "None" else address
-        spec["clusterIPs"] = [spec["clusterIP"]]
-        if spec.get("type") in ("NodePort", "LoadBalancer"):
-            spec.setdefault("externalTrafficPolicy", "Cluster")
-            for index, port in enumerate(spec.get("ports") or ()):
-                port.setdefault("nodePort", 30_000 + (number + index) % 2768)
-        body["status"] = {"loadBalancer": {}}
-    if kind == "deployments":
-        metadata["generation"] = 1
-        body["status"] = {}
-    if kind == "persistentvolumeclaims":
-        body["status"] = {"phase": "Pending"}
-        metadata.setdefault("finalizers", ["kubernetes.io/pvc-protection"])
-        if isinstance(spec, dict):
-            spec.pop("volumeName", None)
-            spec.setdefault("storageClassName", cluster.application.storage_class)
+    _assign(cluster, kind, body)
     save(cluster, kind, body, new=True, from_manifest=from_manifest)
     return f"{qualified_name(body)} created\n"
 
