@@ -30,7 +30,7 @@ from agents.environments.simulated.references import (
     procedural,
     scenario_of,
 )
-from deploy.cli import _lab_shell, _lab_state, _lab_view
+from deploy.cli import _lab_shell, _lab_state, _lab_twin, _lab_view
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -184,6 +184,7 @@ def _with_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 app.command()(_with_options(new))
+app.command()(_lab_twin.twin)
 
 
 def _reference(text: str) -> Reference:

@@ -82,7 +82,8 @@ def texts_of(dump: Dump, container: Manifest, template: Manifest) -> list[Text]:
         before = words[index - 1] if index and words[index - 1].startswith("-") else ""
         name = flag[1] if flag else before.lstrip("-")
         value = _expanded(flag[2] if flag else word, environment)
-        found.append(Text(source=f"argument {word[:60]}", name=name, value=value))
+        source = f"argument {name or index + 1}"  # never its value, which may hold a password
+        found.append(Text(source=source, name=name, value=value))
     for volume in template["spec"].get("volumes") or ():
         config = at(volume, "configMap", "name")
         body = dump.get("configmaps", config) if isinstance(config, str) else None

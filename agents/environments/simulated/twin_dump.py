@@ -250,6 +250,12 @@ def _service(body: Manifest) -> Manifest | None:
     spec = body.get("spec")
     if not isinstance(spec, dict) or spec.get("type") == "ExternalName" or not spec.get("ports"):
         return None
+    for field in ("clusterIPs", "ipFamilies", "externalIPs"):
+        listed = spec.get(field)
+        if listed is not None and not (
+            isinstance(listed, list) and all(isinstance(one, str) for one in listed)
+        ):
+            raise Rejected(f"spec.{field}: expected a list of texts")
     return admit("services", {**body, "status": {"loadBalancer": {}}}, None)
 
 

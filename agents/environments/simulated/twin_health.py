@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 def ailment(cluster: Cluster) -> str | None:
     """Return what is wrong: pods, rollouts, traffic, any call, or a service for nothing."""
     problem = unhealthy(cluster)
-    if problem is not None:
-        return problem
-    for caller, target, address, obstacle in failing(cluster):
-        return f"calls of {caller} to {target} at {address} fail: {obstacle}"
+    calls = [
+        f"calls of {caller} to {target} at {address} fail: {obstacle}"
+        for caller, target, address, obstacle in failing(cluster)
+    ]
+    if problem is not None or calls:
+        return "; ".join([*([problem] if problem else []), *calls[:1]])
     for service in cluster.store.listed("services", cluster.namespace):
         selector = service["spec"].get("selector")
         if selector and not _selects(cluster, selector):

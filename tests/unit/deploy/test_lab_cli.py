@@ -16,6 +16,7 @@ from agents.environments.simulated.benchmark.problems import PROBLEMS
 from agents.environments.simulated.lab import Lab
 from agents.environments.simulated.references import option_types, parse_reference, scenario_of
 from deploy.cli import _lab_state, lab, main
+from tests.unit.environments.dumps import container, deployment, dump_of, pod, service
 
 SCALED = "scale_pod_zero_social_net-mitigation-1"
 RUN = "from deploy.cli import main; main.app()"
@@ -44,6 +45,8 @@ def test_every_command_has_an_example_that_its_parser_takes() -> None:
         for command in lab.app.registered_commands
     ]
     assert len(names) >= 5
+    shop = deployment("shop", container())
+    Path("dump.json").write_bytes(dump_of(shop, pod(shop), service("shop", 8080)))
     for name in names:
         code, text, _ = aoi(name, "--help")
         assert code == 0
