@@ -98,6 +98,17 @@ def test_secrets_never_show_their_values() -> None:
         assert "c2VjcmV0" not in shown(other, f"kubectl {line}")[0]
 
 
+def test_what_was_applied_to_a_secret_shows_no_value_either() -> None:
+    other = Lab(generate(2, application="procedural"))
+    body = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: made\ndata:\n  key: c2VjcmV0\n"
+    text = f"kubectl apply -f - <<'EOF'\n{body}EOF\n"
+    command = parse(text, default_namespace=other.namespace)
+    assert "c2VjcmV0" not in other.preview(action_of(command)).diff
+    assert other.act(command).exit_code == 0
+    for form in ("get secret made -o yaml", "get secrets -o json", "describe secret made"):
+        assert "c2VjcmV0" not in shown(other, f"kubectl {form}")[0]
+
+
 async def test_the_handles_share_one_lab() -> None:
     lab = Lab(generate(0, family="scaled_to_zero", task=Task.MITIGATION))
     action = action_of(parse(lab.ground_truth.repairs[0], default_namespace=lab.namespace))

@@ -15,7 +15,7 @@ from agents.environments.simulated.kubectl.documents import document
 from agents.environments.simulated.kubectl.editing import save
 from agents.environments.simulated.kubectl.errors import CommandFailed, invalid, qualified
 from agents.environments.simulated.kubectl.jsonpath import escaped
-from agents.environments.simulated.kubectl.output import qualified_name
+from agents.environments.simulated.kubectl.output import LAST_APPLIED, qualified_name
 from agents.environments.simulated.kubectl.selecting import find, namespace_of
 from agents.environments.simulated.objects.kinds import BY_NAME, KINDS, Kind, Manifest
 from agents.environments.simulated.objects.manifest import bare
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from agents.contracts.command import Command
     from agents.environments.simulated.cluster import Cluster
 
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _CREATABLE = (
     "configmaps",
     "secrets",

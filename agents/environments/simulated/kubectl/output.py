@@ -23,6 +23,8 @@ from agents.environments.simulated.kubectl.tables import table
 from agents.environments.simulated.objects.kinds import BY_NAME, Manifest
 
 REDACTED = "REDACTED"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""The annotation in which `apply` keeps what it applied, values of secrets too."""
 
 
 _AMBIGUOUS = re.compile(
@@ -48,7 +50,15 @@ def safe(item: Manifest) -> Manifest:
     """Return the object with the values of a secret replaced."""
     if item.get("kind") != "Secret":
         return item
-    return {**item, "data": dict.fromkeys(item.get("data") or {}, REDACTED)}
+    shown = {**item}
+    for field in ("data", "stringData"):
+        if field in item:
+            shown[field] = dict.fromkeys(item[field] or {}, REDACTED)
+    annotations = item["metadata"].get("annotations") or {}
+    if LAST_APPLIED in annotations:
+        annotations = {**annotations, LAST_APPLIED: REDACTED}
+        shown["metadata"] = {**item["metadata"], "annotations": annotations}
+    return shown
 
 
 def qualified_name(item: Manifest) -> str:

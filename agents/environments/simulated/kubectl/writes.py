@@ -11,17 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from agents.environments.simulated.controllers.deployments import replica_sets, revision_of
 from agents.environments.simulated.kubectl import inside
-from agents.environments.simulated.kubectl.creating import (
-    LAST_APPLIED,
-    apply,
-    autoscale,
-    expose,
-)
+from agents.environments.simulated.kubectl.creating import apply, autoscale, expose
 from agents.environments.simulated.kubectl.deleting import delete, drain
 from agents.environments.simulated.kubectl.documents import patch_document
 from agents.environments.simulated.kubectl.editing import Template, save, template_of
 from agents.environments.simulated.kubectl.errors import CommandFailed
-from agents.environments.simulated.kubectl.output import qualified_name
+from agents.environments.simulated.kubectl.output import LAST_APPLIED, qualified_name
 from agents.environments.simulated.kubectl.rollout import rolled
 from agents.environments.simulated.kubectl.selecting import find
 from agents.environments.simulated.objects.kinds import Manifest
