@@ -90,7 +90,7 @@ def rules_object(cluster: Cluster, rng: Random) -> Manifest:
 
 def is_watchful(body: Manifest) -> bool:
     """Return whether the rules have one that fires at a short outage."""
-    return body["data"][_KEY].count("- alert:") > 1
+    return str(body["data"][_KEY]).count("- alert:") > 1
 
 
 def watch_briefly(body: Manifest, entry: str, rng: Random) -> None:

@@ -200,20 +200,19 @@ def build(scenario: Scenario) -> tuple[Cluster, GroundTruth, bytes]:
     cluster.deploy()
     cluster.store.create("configmaps", alerts.rules_object(cluster, rng), cluster.stamp())
     cluster.settle()
-    if scenario.split == "benchmark":
-        cluster.advance(cluster.traffic_from)  # what was healthy before is in logs and series
     if scenario.problem is None:
         _finished_rollouts(cluster, scenario, rng, present)
+    if scenario.split == "benchmark":  # what was healthy before is in logs and series
+        cluster.advance(max(cluster.now, cluster.traffic_from))
     if scenario.herrings:
         cluster.advance(max(cluster.now, present - _HERRINGS_BEFORE))
         spared = (scenario.service, scenario.application.entry)
         scatter(cluster, spared, scenario.herrings, rng)
     if not scenario.family:
         cluster.advance(present)
-        return cluster, _healthy_truth(scenario.application), cluster.freeze()
+        return cluster, _healthy_truth(scenario.application), _kept(cluster, scenario)
     family = _family(scenario)
     component = scenario.application.component(scenario.service)
-    before = b""
     if scenario.healthy:
         ended = present - rng.randint(4 * MINUTE, 18 * MINUTE)
         cluster.advance(ended - rng.randint(4 * MINUTE, 9 * MINUTE))
@@ -221,15 +220,21 @@ def build(scenario: Scenario) -> tuple[Cluster, GroundTruth, bytes]:
         cluster.advance(ended)
         revert(cluster, injection)
         truth = _healthy_truth(scenario.application)
+        before = _kept(cluster, scenario)
     else:
         cluster.advance(present - rng.randint(*family.lead))
-        before = cluster.freeze()
+        before = _kept(cluster, scenario)
         injection = family.inject(cluster, component, rng)
         truth = replace(_truth(family, injection), also=_further(cluster, scenario, rng))
         if scenario.recurring:
             recur(cluster, injection, present, rng)
     cluster.advance(present)
-    return cluster, truth, before or cluster.freeze()
+    return cluster, truth, before
+
+
+def _kept(cluster: Cluster, scenario: Scenario) -> bytes:
+    """Return the present state if a judge will compare with it; only a mitigation's does."""
+    return cluster.freeze() if scenario.task is Task.MITIGATION else b""
 
 
 def _further(cluster: Cluster, scenario: Scenario, rng: Random) -> tuple[GroundTruth, ...]:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from agents.environments.simulated.applications.graph import TLS_ARGUMENTS, Call
+from agents.environments.simulated.objects.pickling import quick
 from agents.environments.simulated.objects.pods import target_port, workload_of
 from agents.environments.simulated.objects.selectors import matches_selector
 
@@ -39,6 +40,7 @@ class Obstacle(StrEnum):
     """The callee answers that it could not do its part."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
     """Where a caller goes, as its configuration says."""

@@ -86,10 +86,10 @@ def _answer(task: Task, truth: GroundTruth, submission: Submission) -> tuple[boo
             return False, f"expected services, got {answer!r}"
         if truth.service is None:
             return given == (), f"expected no service, got {given}"
-        wanted = truth.services
-        single = len(wanted) == 1 and len(given) == 1 and given[0] in truth.accepted
-        right = single or (len(given) == len(wanted) and set(given) == set(wanted))
-        return right, f"expected {wanted}, got {given}"
+        services = truth.services
+        single = len(services) == 1 and len(given) == 1 and given[0] in truth.accepted
+        right = single or (len(given) == len(services) and set(given) == set(services))
+        return right, f"expected {services}, got {given}"
     if not isinstance(answer, Analysis):
         return False, f"expected an analysis, got {answer!r}"
     labels = (answer.system_level.strip().lower(), answer.fault_type.strip().lower())

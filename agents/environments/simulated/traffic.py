@@ -20,6 +20,7 @@ from agents.environments.simulated.network import (
     find_service,
     obstacle_at,
 )
+from agents.environments.simulated.objects.pickling import quick
 from agents.environments.simulated.objects.pods import workload_of
 from agents.environments.simulated.objects.quantity import millicores
 
@@ -33,6 +34,7 @@ NOWHERE = "badAddress"
 """Where a flag sends calls that shall not arrive."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """Calls of one pod that fail. `ratio` is the failing share of the calls to this target."""
@@ -46,6 +48,7 @@ class Failure:
     cause: Failure | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodTraffic:
     """What one pod serves: requests a second, failing share, mean milliseconds.
@@ -62,6 +65,7 @@ class PodTraffic:
     burn: float = 0.0
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
     """Traffic from `start` until the next epoch. services: name -> (rate, errors, latency)."""

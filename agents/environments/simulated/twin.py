@@ -19,9 +19,10 @@ from agents.environments.simulated.clock import MINUTE
 from agents.environments.simulated.cluster import Cluster, thaw
 from agents.environments.simulated.dice import draw
 from agents.environments.simulated.incidents import GroundTruth, Scenario
+from agents.environments.simulated.kubectl import shell
 from agents.environments.simulated.lab import Lab
 from agents.environments.simulated.oracle import SETTLING, Verdict, collateral
-from agents.environments.simulated.twin_dump import Dump, read_dump
+from agents.environments.simulated.twin_dump import COMMAND, Dump, DumpUnusable, read_dump
 from agents.environments.simulated.twin_graph import Inferred, infer
 from agents.environments.simulated.twin_health import (
     ailment,
@@ -32,6 +33,7 @@ from agents.environments.simulated.twin_health import (
 from agents.environments.simulated.twin_objects import furnish, put
 from agents.environments.simulated.twin_pods import align, own, revive
 from agents.environments.simulated.twin_workloads import Workload, workloads_of
+from agents.policy.parse import parse
 
 if TYPE_CHECKING:
     from agents.contracts.plan import Submission
@@ -41,6 +43,16 @@ WARM_UP = 20 * MINUTE
 """Virtual seconds that pods run before the dump's moment: back-offs are at their longest then."""
 _TRAFFIC = 10 * MINUTE
 _SEEDS = 2**31
+_AS_THEY_ARE = (
+    "configmaps",
+    "horizontalpodautoscalers",
+    "ingresses",
+    "networkpolicies",
+    "persistentvolumeclaims",
+    "serviceaccounts",
+    "services",
+)
+"""Kinds whose objects no controller of the lab writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +92,7 @@ class TwinLab(Lab):
             notes=(*dump.notes, *notes),
         )
         self.cluster = _cluster(self.twin, images)
+        _try_showing(self.cluster)
         self.scenario = Scenario(
             seed=self.cluster.seed,
             task=Task.MITIGATION,
@@ -147,6 +160,20 @@ def _cluster(twin: Twin, images: tuple[str, ...]) -> Cluster:
         own(cluster, workload)
     cluster.remeasure()
     return cluster
+
+
+def _try_showing(cluster: Cluster) -> None:
+    """Show once what comes from the dump as it is; raises DumpUnusable for what can't be shown."""
+    for kind in _AS_THEY_ARE:
+        for form in (f"get {kind} -o wide", f"describe {kind}"):
+            command = parse(f"kubectl {form}", default_namespace=cluster.namespace)
+            try:
+                shell.read(cluster, command)
+            except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+                raise DumpUnusable(
+                    f"{kind}: one of them is not as the API server stores it and can't be shown "
+                    f"({type(error).__name__}: {error}); take the dump anew with `{COMMAND}`"
+                ) from error
 
 
 def _programs(twin: Twin, images: tuple[str, ...]) -> Programs:

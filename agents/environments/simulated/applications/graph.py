@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from agents.environments.simulated.objects.pickling import quick
+
 
 class Protocol(StrEnum):
     """What a component speaks on its port."""
@@ -53,6 +55,7 @@ class Effect(StrEnum):
     """records a second that consumers fall behind"""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flag:
     """A feature flag that a program asks for, and what it does while it is on.
@@ -67,6 +70,7 @@ class Flag:
     complaint: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreUser:
     """A user of a data store as the store was set up. roles: (role, database)."""
@@ -75,6 +79,7 @@ class StoreUser:
     roles: tuple[tuple[str, str], ...]
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One edge. `share` is calls per request of the caller; a critical one fails its caller.
@@ -100,6 +105,7 @@ class Call:
     peers: tuple[str, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
     """What an image does when it runs.
@@ -144,6 +150,7 @@ class Program:
         return int(text) if text.isdigit() else self.port
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
     """One environment variable: a value, or a key of a ConfigMap or Secret."""
@@ -155,6 +162,7 @@ class Variable:
     key: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
     """One workload with its service. Probes and sizes are Kubernetes' own texts.
@@ -187,6 +195,7 @@ class Component:
     node_selector: tuple[tuple[str, str], ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """A helm release as the application's team installed it."""
@@ -196,6 +205,7 @@ class Release:
     app_version: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
     """A whole application. `load` is requests a second at the entry.

@@ -11,6 +11,7 @@ import orjson
 
 from agents.environments.simulated.applications.deploy import objects_of
 from agents.environments.simulated.applications.graph import TLS_ARGUMENTS, Protocol
+from agents.environments.simulated.clock import MINUTE
 from agents.environments.simulated.controllers import kubelet
 from agents.environments.simulated.faults.family import (
     Evidence,
@@ -287,5 +288,6 @@ FAMILIES = (
         fault_type="Operation Error",
         carries=_by_hand,
         inject=_redeploy,
+        lead=(4 * MINUTE, 8 * MINUTE),
     ),
 )

@@ -6,6 +6,7 @@ its annotation, and removes what the manifest no longer holds.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -132,6 +133,12 @@ def _assign(cluster: Cluster, kind: str, body: Manifest) -> None:
     metadata, spec = body["metadata"], body.get("spec")
     if kind == "services" and isinstance(spec, dict):
         _assign_address(cluster, body)
+    if kind == "secrets":
+        body.setdefault("type", "Opaque")
+        plain = body.pop("stringData", None) or {}
+        encoded = {key: b64encode(str(value).encode()).decode() for key, value in plain.items()}
+        if encoded:
+            body["data"] = {**(body.get("data") or {}), **encoded}
     if kind == "deployments":
         metadata["generation"] = 1
         body["status"] = {}
