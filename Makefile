@@ -4,10 +4,10 @@ BIN := .venv/bin
 FLOORS := agents streams learner deploy
 PYTEST ?= -q
 
-.PHONY: help setup demo test check format lock clean bench-skill
+.PHONY: help setup demo test check format lock clean bench-skill bench-lab bench-expert record-kubectl
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready ## make .venv with everything that AOI needs on a CPU machine
 	@:
@@ -43,6 +43,15 @@ lock: setup ## resolve constraints/*.txt anew from pyproject.toml
 bench-skill: setup ## does learning teach? 20 updates, and a control (an hour on two cores)
 	$(BIN)/python -m tests.bench.bench_skill --groups 4 --processes 2 --threads 1 --out .cache/skill
 	$(BIN)/python -m tests.bench.bench_skill --groups 4 --processes 2 --threads 1 --out .cache/skill-shuffled --shuffled
+
+bench-lab: setup ## how fast the lab is, and where its time goes (docs/results/lab.md)
+	@$(BIN)/python -m tests.bench.bench_lab
+
+bench-expert: setup ## can a diagnosis be reached by reading? 12,000 episodes (ten minutes)
+	@$(BIN)/python -m tests.bench.bench_expert --seeds 200 --processes 2
+
+record-kubectl: setup ## record anew what a real kubectl says (AOI_KUBELITE: a control plane's binary)
+	@$(BIN)/python -m tests.parity.record
 
 clean: ## remove .venv and every cache (the state of a local AOI in .aoi stays)
 	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -17,7 +17,7 @@ import orjson
 import typer
 
 from agents.contracts.incident import Task
-from agents.environments.simulated.benchmark.problems import APPLICATIONS, PROBLEMS
+from agents.environments.simulated.benchmark.problems import APPLICATIONS, EVERY_PROBLEM
 from agents.environments.simulated.incidents import generate
 from agents.environments.simulated.lab import Lab
 from agents.environments.simulated.player import Player, Turn, verdict_fields
@@ -66,7 +66,7 @@ def list_problems(
         )
     kept = [
         problem
-        for problem in PROBLEMS.values()
+        for problem in EVERY_PROBLEM.values()
         if task in {None, problem.task} and application in {None, problem.application}
     ]
     if as_json:

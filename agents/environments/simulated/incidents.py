@@ -251,9 +251,9 @@ def _family(scenario: Scenario) -> Family:
     if scenario.split != "benchmark":
         return FAMILIES[scenario.family]
     from agents.environments.simulated.benchmark.featureflags import concealed  # noqa: PLC0415
-    from agents.environments.simulated.benchmark.registry import BENCHMARK  # noqa: PLC0415
+    from agents.environments.simulated.benchmark.registry import BENCHMARK, OWN  # noqa: PLC0415
 
-    family = BENCHMARK[scenario.family]
+    family = (BENCHMARK | OWN)[scenario.family]
     return concealed(family) if scenario.hidden else family
 
 

@@ -116,11 +116,11 @@ def parse_reference(text: str) -> Reference:
     if found := _PROCEDURAL.fullmatch(text):
         return procedural(int(found["seed"]), **_options(found["options"]))
     found = _PROBLEM.fullmatch(text)
-    if found is None or found["problem"] not in problems.PROBLEMS:
+    if found is None or found["problem"] not in problems.EVERY_PROBLEM:
         name = found["problem"] if found else text
         raise UnknownIncident(
             f"expected seed-NUMBER or a problem of `aoi lab list`, got {text[:80]!r}"
-            f"{_near(name, problems.PROBLEMS)}"
+            f"{_near(name, problems.EVERY_PROBLEM)}"
         )
     return Reference(problem=found["problem"], seed=int(found["seed"] or 0))
 

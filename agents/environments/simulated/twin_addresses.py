@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agents.environments.simulated.network import parse_address
-from agents.environments.simulated.twin_dump import at
+from agents.environments.simulated.twin_checks import at
 
 if TYPE_CHECKING:
     from agents.environments.simulated.objects.kinds import Manifest

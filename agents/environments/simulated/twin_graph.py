@@ -26,7 +26,8 @@ from agents.environments.simulated.twin_addresses import (
     names_address,
     texts_of,
 )
-from agents.environments.simulated.twin_dump import DumpUnusable, at
+from agents.environments.simulated.twin_checks import at
+from agents.environments.simulated.twin_dump import DumpUnusable
 from agents.environments.simulated.twin_programs import behaviour_of, protocol_of, speaks_tls
 from agents.environments.simulated.twin_workloads import is_ready_in
 

@@ -13,7 +13,7 @@ from agents.environments.simulated.network import Obstacle
 from agents.environments.simulated.objects.pods import is_ready, workload_of
 from agents.environments.simulated.objects.selectors import matches
 from agents.environments.simulated.oracle import unhealthy
-from agents.environments.simulated.twin_dump import at
+from agents.environments.simulated.twin_checks import at
 from agents.environments.simulated.twin_workloads import is_ready_in
 
 if TYPE_CHECKING:

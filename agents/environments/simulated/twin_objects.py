@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from agents.environments.simulated.controllers.scheduler import requests_of
 from agents.environments.simulated.objects import manifest
 from agents.environments.simulated.objects.kinds import clone
-from agents.environments.simulated.twin_dump import at
+from agents.environments.simulated.twin_checks import at
 
 if TYPE_CHECKING:
     from agents.environments.simulated.cluster import Cluster

@@ -12,7 +12,7 @@ from agents.environments.simulated.controllers import kubelet, podstatus
 from agents.environments.simulated.controllers.process import PodRun, Stage, Timer
 from agents.environments.simulated.objects.kinds import clone
 from agents.environments.simulated.objects.manifest import bare
-from agents.environments.simulated.twin_dump import at, moment
+from agents.environments.simulated.twin_checks import at, moment
 from agents.environments.simulated.twin_objects import put
 from agents.environments.simulated.twin_workloads import is_ready_in, status_of
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from agents.environments.simulated.objects.kinds import Manifest
     from agents.environments.simulated.twin_dump import Dump
     from agents.environments.simulated.twin_workloads import Workload
+
+
+_ENDING = (Timer.EXIT, Timer.KILL, Timer.DIAL)
 
 
 def revive(cluster: Cluster, dump: Dump, workload: Workload) -> None:
@@ -92,17 +95,14 @@ def align(cluster: Cluster, dump: Dump) -> None:
             run.restarts = max(run.restarts, count)
         waiting = at(status, "state", "waiting", "reason")
         running = at(status, "state", "running") is not None
-        if (
-            waiting == "CrashLoopBackOff"
-            and run.stage is Stage.RUNNING
-            and Timer.EXIT in run.timers
-        ):
-            _hasten(cluster, run, Timer.EXIT)
-        elif running and run.stage is Stage.CRASH_BACKOFF:
+        ending = [timer for timer in _ENDING if timer in run.timers]
+        if waiting == "CrashLoopBackOff" and run.stage is Stage.RUNNING and ending:
+            _hasten(cluster, run, ending[0])
+        if running and run.stage is Stage.CRASH_BACKOFF:
             _hasten(cluster, run, Timer.RESTART)
-        elif running and is_ready_in(pod) and Timer.READY in run.timers:
+        if running and is_ready_in(pod) and Timer.READY in run.timers:
             _hasten(cluster, run, Timer.READY)
-        elif waiting == "ImagePullBackOff" and Timer.PULLED in run.timers:
+        if waiting == "ImagePullBackOff" and Timer.PULLED in run.timers:
             _hasten(cluster, run, Timer.PULLED)
         begun = moment(at(status, "state", "running", "startedAt"))
         if run.life is not None and begun is not None and run.ready:

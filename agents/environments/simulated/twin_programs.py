@@ -17,7 +17,7 @@ from agents.environments.simulated.applications.graph import (
 )
 from agents.environments.simulated.objects.quantity import mebibytes, millicores
 from agents.environments.simulated.twin_addresses import environment_in
-from agents.environments.simulated.twin_dump import at
+from agents.environments.simulated.twin_checks import at
 from agents.environments.simulated.twin_workloads import KILLED, killed_by_probe, shown
 
 if TYPE_CHECKING:

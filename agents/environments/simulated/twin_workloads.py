@@ -15,7 +15,8 @@ from agents.environments.simulated.objects.kinds import clone
 from agents.environments.simulated.objects.manifest import TEMPLATE_HASH
 from agents.environments.simulated.objects.pods import is_ready
 from agents.environments.simulated.objects.selectors import matches_selector
-from agents.environments.simulated.twin_dump import DumpUnusable, at, entries, moment
+from agents.environments.simulated.twin_checks import at, entries, moment
+from agents.environments.simulated.twin_dump import DumpUnusable
 
 if TYPE_CHECKING:
     from agents.environments.simulated.objects.kinds import Manifest

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from agents.environments.simulated.benchmark.problems import PROBLEMS
+from agents.environments.simulated.benchmark.problems import EVERY_PROBLEM
 from agents.environments.simulated.lab import Lab
 from agents.environments.simulated.references import option_types, parse_reference, scenario_of
 from deploy.cli import _lab_state, lab, main
@@ -66,11 +66,11 @@ def test_list_cuts_no_id_and_gives_no_answer_away() -> None:
     code, text, _ = aoi("list")
     assert code == 0
     rows = [line.split() for line in text.splitlines()[1:]]
-    assert [row[0] for row in rows] == list(PROBLEMS)
+    assert [row[0] for row in rows] == list(EVERY_PROBLEM)
     assert {len(row) for row in rows} == {3}
     _, text, _ = aoi("list", "--answers")
     for line in text.splitlines()[1:]:
-        problem = PROBLEMS[line.split()[0]]
+        problem = EVERY_PROBLEM[line.split()[0]]
         assert (problem.service or "-") in line.split()
 
 

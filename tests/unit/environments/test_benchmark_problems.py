@@ -12,13 +12,14 @@ from agents.environments.simulated import oracle
 from agents.environments.simulated.alerts import RULES
 from agents.environments.simulated.benchmark.problems import (
     APPLICATIONS,
+    EVERY_PROBLEM,
     PROBLEMS,
     Problem,
     balanced,
     scenario_of,
     tasks_of,
 )
-from agents.environments.simulated.benchmark.registry import BENCHMARK
+from agents.environments.simulated.benchmark.registry import BENCHMARK, OWN
 from agents.environments.simulated.faults.family import FAULT_TYPES, SYSTEM_LEVELS
 from agents.environments.simulated.lab import Lab
 from agents.environments.simulated.splits import table
@@ -28,7 +29,7 @@ from agents.policy.parse import parse
 def of(*tasks: Task, healthy: bool | None = None) -> list[Problem]:
     return [
         problem
-        for problem in PROBLEMS.values()
+        for problem in EVERY_PROBLEM.values()
         if problem.task in tasks and (healthy is None or healthy is (problem.family == ""))
     ]
 
@@ -102,7 +103,7 @@ def test_analysis_takes_one_pair_of_labels(problem: Problem) -> None:
         for kind in FAULT_TYPES
         if lab.judge(submit(Task.ANALYSIS, Analysis(system_level=level, fault_type=kind))).strict
     ]
-    family = BENCHMARK[problem.family]
+    family = (BENCHMARK | OWN)[problem.family]
     assert passed == [(family.system_level, family.fault_type)]
 
 
@@ -200,7 +201,7 @@ def test_the_review_tells_nothing_of_a_fault() -> None:
                 alert["labels"]["service"],
                 alert["annotations"]["summary"],
             )
-            for problem in PROBLEMS.values()
+            for problem in EVERY_PROBLEM.values()
             if problem.application == application
             for alert in lab_of(problem.id).alerts()
         }

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from agents.contracts.command import Access
 from agents.contracts.incident import Task
 from agents.environments.simulated.benchmark.featureflags import FLAGS
-from agents.environments.simulated.benchmark.problems import PROBLEMS, balanced, scenario_of
-from agents.environments.simulated.benchmark.registry import BENCHMARK
+from agents.environments.simulated.benchmark.problems import EVERY_PROBLEM, balanced, scenario_of
+from agents.environments.simulated.benchmark.registry import BENCHMARK, OWN
 from agents.environments.simulated.faults.registry import FAMILIES
 from agents.environments.simulated.lab import Lab
 from agents.policy.parse import access_of, parse
@@ -64,11 +64,12 @@ A_COMPONENT = (
 )
 DESCRIBED = ("pods", "nodes", "pvc", "pv", "networkpolicies", "configmaps", "replicasets")
 WORDS = {
-    *PROBLEMS,
+    *EVERY_PROBLEM,
     *FAMILIES,
     *BENCHMARK,
+    *OWN,
     *FLAGS,
-    *(word.replace("_", "-") for word in (*FAMILIES, *BENCHMARK, *FLAGS)),
+    *(word.replace("_", "-") for word in (*FAMILIES, *BENCHMARK, *OWN, *FLAGS)),
     "inject",
     "chaos",
     "aiops",
@@ -110,7 +111,7 @@ def leaks(text: str) -> list[str]:
     return [word for word in LOWERED if word in lowered]
 
 
-@pytest.mark.parametrize("problem", sorted(PROBLEMS))
+@pytest.mark.parametrize("problem", sorted(EVERY_PROBLEM))
 def test_no_read_of_a_problem_names_it(problem: str) -> None:
     lab = Lab(scenario_of(problem))
     lines = lines_of(lab)

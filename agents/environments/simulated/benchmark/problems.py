@@ -1,7 +1,8 @@
 """AIOpsLab's problems: ids, applications, faults and right answers, and how each becomes a lab.
 
 Invariant: `PROBLEMS` is the paper's 86 and `astronomy_shop_kafka_queue_problems-mitigation-1`, in
-the benchmark's order; no other code knows an id.
+the benchmark's order; no other code knows an id. `OWN_PROBLEMS` are ours and in no score of the
+benchmark.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from agents.environments.simulated.applications.hotel_reservation import (
     wrong_address,
 )
 from agents.environments.simulated.applications.social_network import social_network
+from agents.environments.simulated.applications.ticketing import ticketing
 from agents.environments.simulated.benchmark.featureflags import FLAGS, PREFIX
 from agents.environments.simulated.benchmark.registry import BENCHMARK
 from agents.environments.simulated.dice import draw, happens
@@ -29,10 +31,12 @@ if TYPE_CHECKING:
     from agents.environments.simulated.applications.graph import Application
 
 HOTEL, SOCIAL, SHOP = "hotel-reservation", "social-network", "astronomy-shop"
+TICKETING = "ticketing"
 APPLICATIONS: dict[str, Callable[[], Application]] = {
     HOTEL: hotel_reservation,
     SOCIAL: social_network,
     SHOP: astronomy_shop,
+    TICKETING: ticketing,
 }
 _D, _L, _A, _M = Task.DETECTION, Task.LOCALIZATION, Task.ANALYSIS, Task.MITIGATION
 _ALL = (_D, _L, _A, _M)
@@ -110,6 +114,17 @@ def _rows() -> Iterator[_Row]:
         yield row(f"{family}-{{task}}-1", SHOP, family, _FLAGGED[name], tasks)
 
 
+def _own_rows() -> Iterator[_Row]:
+    """Yield our own problems."""
+    yield _Row(
+        form="egress_denied_ticketing-{task}-1",
+        application=TICKETING,
+        family="egress_denied",
+        service="booking",
+        tasks=_ALL,
+    )
+
+
 _FLAGGED = {
     "ad_service_failure": "ad",
     "ad_service_high_cpu": "ad",
@@ -125,8 +140,7 @@ _FLAGGED = {
 }
 
 
-def _problems() -> dict[str, Problem]:
-    rows = list(_rows())
+def _problems(rows: list[_Row]) -> dict[str, Problem]:
     found = (
         Problem(
             id=row.form.format(task=task.value),
@@ -143,7 +157,9 @@ def _problems() -> dict[str, Problem]:
     return {problem.id: problem for problem in found}
 
 
-PROBLEMS = _problems()
+PROBLEMS = _problems(list(_rows()))
+OWN_PROBLEMS = _problems(list(_own_rows()))
+EVERY_PROBLEM = PROBLEMS | OWN_PROBLEMS
 
 
 def scenario_of(problem_id: str, *, seed: int = 0) -> Scenario:
@@ -151,7 +167,7 @@ def scenario_of(problem_id: str, *, seed: int = 0) -> Scenario:
 
     Raises KeyError for an id that is no problem's.
     """
-    problem = PROBLEMS[problem_id]
+    problem = EVERY_PROBLEM[problem_id]
     return Scenario(
         seed=draw("problem", problem_id, seed) % (1 << 32),
         task=problem.task,

@@ -1,6 +1,6 @@
-"""The benchmark's families by name, and which of its applications each is at home in."""
+"""The families of the benchmark and of our own problems, by name."""
 
-from agents.environments.simulated.benchmark import chaos, featureflags, stores, workloads
+from agents.environments.simulated.benchmark import chaos, featureflags, own, stores, workloads
 from agents.environments.simulated.faults.family import Family
 
 BENCHMARK: dict[str, Family] = {
@@ -12,3 +12,4 @@ BENCHMARK: dict[str, Family] = {
         *featureflags.FAMILIES,
     )
 }
+OWN: dict[str, Family] = {family.name: family for family in own.FAMILIES}
