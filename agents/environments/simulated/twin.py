@@ -1,7 +1,11 @@
 """A lab built from a dump of a real namespace: the failure as it is, to try corrections on.
 
-    dump.json -> read_dump -> workloads_of   -> infer      -> furnish      -> revive    -> TwinLab
-                 twin_dump    twin_workloads    twin_graph    twin_objects    twin_pods
+    dump.json -> read_dump     twin_dump, twin_checks
+              -> workloads_of  twin_workloads
+              -> infer         twin_application, twin_graph, twin_addresses, twin_programs
+              -> furnish       twin_objects
+              -> revive        twin_pods
+              -> TwinLab       (here), twin_health
 
 Invariant: a twin holds no value of a Secret; a pod that is ready in the dump and not in the twin,
 or the other way round, is named in `TwinLab.unlike`. There is no ground truth: a correction is
@@ -22,8 +26,8 @@ from agents.environments.simulated.incidents import GroundTruth, Scenario
 from agents.environments.simulated.kubectl import shell
 from agents.environments.simulated.lab import Lab
 from agents.environments.simulated.oracle import SETTLING, Verdict, collateral
+from agents.environments.simulated.twin_application import Inferred, infer
 from agents.environments.simulated.twin_dump import COMMAND, Dump, DumpUnusable, read_dump
-from agents.environments.simulated.twin_graph import Inferred, infer
 from agents.environments.simulated.twin_health import (
     ailment,
     differences,

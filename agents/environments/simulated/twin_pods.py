@@ -93,17 +93,7 @@ def align(cluster: Cluster, dump: Dump) -> None:
         count = status.get("restartCount")
         if isinstance(count, int) and not isinstance(count, bool):
             run.restarts = max(run.restarts, count)
-        waiting = at(status, "state", "waiting", "reason")
-        running = at(status, "state", "running") is not None
-        ending = [timer for timer in _ENDING if timer in run.timers]
-        if waiting == "CrashLoopBackOff" and run.stage is Stage.RUNNING and ending:
-            _hasten(cluster, run, ending[0])
-        if running and run.stage is Stage.CRASH_BACKOFF:
-            _hasten(cluster, run, Timer.RESTART)
-        if running and is_ready_in(pod) and Timer.READY in run.timers:
-            _hasten(cluster, run, Timer.READY)
-        if waiting == "ImagePullBackOff" and Timer.PULLED in run.timers:
-            _hasten(cluster, run, Timer.PULLED)
+        _rephase(cluster, run, pod, status)
         begun = moment(at(status, "state", "running", "startedAt"))
         if run.life is not None and begun is not None and run.ready:
             program = run.life.program
@@ -111,6 +101,23 @@ def align(cluster: Cluster, dump: Dump) -> None:
         if "nodeName" in run.pod["spec"]:
             podstatus.report(cluster, run)
     cluster.settle()
+
+
+def _rephase(cluster: Cluster, run: PodRun, pod: Manifest, status: Manifest) -> None:
+    """Bring a pod on to the phase that its container's status in the dump shows."""
+    waiting = at(status, "state", "waiting", "reason")
+    running = at(status, "state", "running") is not None
+    ending = [timer for timer in _ENDING if timer in run.timers]
+    if waiting == "CrashLoopBackOff" and run.stage is Stage.RUNNING and ending:
+        _hasten(cluster, run, ending[0])
+    if running and run.stage is Stage.CRASH_BACKOFF:
+        _hasten(cluster, run, Timer.RESTART)
+    if running and is_ready_in(pod) and Timer.READY in run.timers:
+        _hasten(cluster, run, Timer.READY)
+    if waiting == "ImagePullBackOff" and Timer.PULLED in run.timers:
+        _hasten(cluster, run, Timer.PULLED)
+    if waiting == "ErrImagePull" and run.stage is Stage.PULL_BACKOFF:
+        _hasten(cluster, run, Timer.PULL_AGAIN)
 
 
 def _hasten(cluster: Cluster, run: PodRun, timer: Timer) -> None:

@@ -409,6 +409,20 @@ def test_what_can_not_be_reproduced_is_told() -> None:
     assert "not ready (CrashLoopBackOff) in the dump, ready (Running) in the twin" in line
 
 
+def test_nodes_of_the_dump_are_taken() -> None:
+    front = deployment("frontend", container())
+    node = {
+        "kind": "Node",
+        "metadata": {"name": "node-a", "labels": {"disk": "ssd"}},
+        "spec": {},
+        "status": {"allocatable": {"cpu": "2", "memory": "4Gi"}, "capacity": {"cpu": "2"}},
+    }
+    twin = TwinLab(dump_of(front, pod(front), service("frontend", 8080), node))
+    assert twin.ailment() is None
+    assert act(twin, "kubectl set resources deployment/frontend --requests=cpu=3") == 0
+    assert not judged(twin).success
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
