@@ -222,7 +222,6 @@ get pod pair -o jsonpath='{{.spec.containers[0].ports[*].containerPort}}'
 get pod pair -o jsonpath='{{.spec.containers[?(@.name=="main")].image}}'
 get pod pair -o jsonpath='{{.spec.containers[?(@.name!="main")].image}}'
 get pod pair -o jsonpath='{{.status.conditions[?(@.type=="Ready")].status}}'
-get pod pair -o jsonpath='{{..image}}'
 get pod pair -o jsonpath='{{.spec.containers[0:2].name}}'
 get pod pair -o jsonpath='{{.spec.nothing}}'
 get pod pair -o jsonpath='{{.spec.containers[0].name}}:{{.spec.containers[1].name}}'
@@ -713,6 +712,22 @@ _MANIFESTS: tuple[tuple[str, str], ...] = (
         "create",
         "apiVersion: v1\nkind: Service\nmetadata:\n  name: portless\nspec:\n  selector:\n    app: fresh\n",
     ),
+    (
+        "create",
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: made\nstringData:\n  key: value\ndata:\n  other: AAEC\n",
+    ),
+    (
+        "create",
+        "apiVersion: v1\nkind: PersistentVolume\nmetadata:\n  name: made\nspec:\n  capacity:\n    storage: 2Gi\n  accessModes: [ReadWriteOnce]\n  storageClassName: slow\n  hostPath:\n    path: /srv/made\n",
+    ),
+    (
+        "create",
+        "apiVersion: v1\nkind: Service\nmetadata:\n  name: gate\nspec:\n  type: LoadBalancer\n  selector:\n    app: fresh\n  ports:\n  - port: 80\n    name: http\n",
+    ),
+    (
+        "create",
+        "apiVersion: v1\nkind: Service\nmetadata:\n  name: bare\nspec:\n  clusterIP: None\n  selector:\n    app: fresh\n  ports:\n  - port: 80\n",
+    ),
     ("create", "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: made\n"),
     (
         "create",
@@ -745,6 +760,8 @@ delete sa made
 delete hpa watched
 delete deployment fresh
 delete deployment nothing
+delete secret made
+delete svc gate bare
 delete pod nothing
 delete pod creating --force --grace-period=0
 delete pods nothing nobody

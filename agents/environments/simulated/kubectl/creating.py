@@ -148,6 +148,8 @@ def _assign(cluster: Cluster, kind: str, body: Manifest) -> None:
         if isinstance(spec, dict):
             spec.setdefault("persistentVolumeReclaimPolicy", "Retain")
             spec.setdefault("volumeMode", "Filesystem")
+            if isinstance(spec.get("hostPath"), dict):
+                spec["hostPath"].setdefault("type", "")
     if kind == "persistentvolumeclaims":
         body["status"] = {"phase": "Pending"}
         metadata.setdefault("finalizers", ["kubernetes.io/pvc-protection"])
@@ -167,6 +169,8 @@ def _assign_address(cluster: Cluster, body: Manifest) -> None:
     spec["clusterIPs"] = [spec["clusterIP"]]
     if spec.get("type") in ("NodePort", "LoadBalancer"):
         spec.setdefault("externalTrafficPolicy", "Cluster")
+        if spec["type"] == "LoadBalancer":
+            spec.setdefault("allocateLoadBalancerNodePorts", True)
         for index, port in enumerate(spec.get("ports") or ()):
             port.setdefault("nodePort", 30_000 + (number + index) % 2768)
     body["status"] = {"loadBalancer": {}}
