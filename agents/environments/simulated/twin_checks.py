@@ -104,6 +104,7 @@ def _templated(kind: str, body: Manifest) -> Manifest:
         for port in container.get("ports") or ():
             if not isinstance(port.get("containerPort"), int):
                 raise Rejected("ports[0].containerPort: Required value")
+    _references(full["template"]["spec"])
     if full["replicas"] > _MOST_REPLICAS:
         raise Rejected(f"spec.replicas: a lab runs at most {_MOST_REPLICAS}")
     if kind == "replicasets":
@@ -114,6 +115,19 @@ def _templated(kind: str, body: Manifest) -> Manifest:
     body["status"] = status if isinstance(status, dict) else {}
     body["status"]["conditions"] = _conditions(body["status"])
     return body
+
+
+def _references(spec: Manifest) -> None:
+    """Check that what a pod refers to is named."""
+    for volume in spec.get("volumes") or ():
+        claim = volume.get("persistentVolumeClaim")
+        if claim is not None and "claimName" not in claim:
+            raise Rejected("volumes[0].persistentVolumeClaim.claimName: Required value")
+    for container in spec["containers"]:
+        for source in container.get("envFrom") or ():
+            for field in ("configMapRef", "secretRef"):
+                if field in source and "name" not in source[field]:
+                    raise Rejected(f"envFrom[0].{field}.name: Required value")
 
 
 def _conditions(status: Manifest) -> list[Manifest]:

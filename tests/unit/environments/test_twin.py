@@ -443,6 +443,24 @@ def test_what_is_no_dump_is_refused_with_what_to_do(content: bytes, told: str) -
         TwinLab(content)
 
 
+@pytest.mark.parametrize(
+    ("where", "what", "told"),
+    [
+        ("volumes", [{"name": "a", "persistentVolumeClaim": {}}], "claimName"),
+        ("containers", [{**container(), "envFrom": [{"secretRef": {}}]}], "secretRef.name"),
+        ("containers", [{**container(), "resources": {"limits": {"memory": "1x"}}}], "quantit"),
+        ("containers", [], "containers: Required value"),
+    ],
+)
+def test_what_no_api_server_stores_is_refused(where: str, what: object, told: str) -> None:
+    front = deployment("frontend", container())
+    front["spec"]["template"]["spec"][where] = what
+    items = orjson.loads(dump_of(front | {"kind": "Other"}, service("frontend", 8080)))["items"]
+    items[0]["kind"] = "Deployment"
+    with pytest.raises(DumpUnusable, match=told):
+        TwinLab(orjson.dumps({"items": items}))
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 99999) | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
