@@ -17,6 +17,7 @@ from agents.environments.simulated.applications.deploy import (
 from agents.environments.simulated.applications.graph import Application, Flag, nominal_load
 from agents.environments.simulated.applications.releases import Revision
 from agents.environments.simulated.controllers import (
+    autoscaler,
     deployments,
     endpoints,
     kubelet,
@@ -92,6 +93,7 @@ class Cluster:
             if not marks:
                 break
             moved = True
+            autoscaler.reconcile(self, marks)
             volumes.reconcile(self, marks)
             deployments.reconcile(self, marks)
             replicasets.reconcile(self, marks)

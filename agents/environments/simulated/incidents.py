@@ -16,6 +16,8 @@ from agents.environments.simulated import alerts
 from agents.environments.simulated.applications.graph import Application, Component, behind, impact
 from agents.environments.simulated.applications.hotel import hotel
 from agents.environments.simulated.applications.procedural import procedural
+from agents.environments.simulated.benchmark.featureflags import concealed
+from agents.environments.simulated.benchmark.registry import BENCHMARK, OWN
 from agents.environments.simulated.clock import DAY, HOUR, MINUTE
 from agents.environments.simulated.cluster import Cluster
 from agents.environments.simulated.dice import happens
@@ -250,9 +252,6 @@ def _family(scenario: Scenario) -> Family:
     """Return the family that strikes, the benchmark's ones as the scenario hides them."""
     if scenario.split != "benchmark":
         return FAMILIES[scenario.family]
-    from agents.environments.simulated.benchmark.featureflags import concealed  # noqa: PLC0415
-    from agents.environments.simulated.benchmark.registry import BENCHMARK, OWN  # noqa: PLC0415
-
     family = (BENCHMARK | OWN)[scenario.family]
     return concealed(family) if scenario.hidden else family
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from agents.contracts.incident import Task
 from agents.environments.simulated.benchmark.problems import scenario_of
 from agents.environments.simulated.incidents import generate
-from agents.environments.simulated.kubectl.information import usage
 from agents.environments.simulated.lab import Lab
 from agents.environments.simulated.telemetry import series, traces
 from agents.environments.simulated.telemetry.series import Sample, quantile, samples
 from agents.environments.simulated.telemetry.traces import ROOT, Span
+from agents.environments.simulated.telemetry.usage import usage
 from agents.policy.parse import parse
 
 

@@ -354,6 +354,7 @@ def astronomy_shop() -> Application:
             name="astronomy-shop", chart="opentelemetry-demo-0.37.8", app_version=_VERSION
         ),
         flags=("flagd-config", "demo.flagd.json", "flagd"),
+        metrics="traces_span_metrics",
         spare_images=tuple(
             (f"ghcr.io/open-telemetry/demo:2.0.1-{name}", name) for name in _SERVICES
         ),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agents.environments.simulated.controllers.leaks import leaked
-from agents.environments.simulated.dice import chance
 from agents.environments.simulated.kubectl.errors import CommandFailed
 from agents.environments.simulated.kubectl.selecting import find, listed
 from agents.environments.simulated.kubectl.served import (
@@ -16,33 +14,13 @@ from agents.environments.simulated.kubectl.served import (
     resource_of,
 )
 from agents.environments.simulated.kubectl.tables import table
-from agents.environments.simulated.objects.kinds import KINDS, Manifest
+from agents.environments.simulated.objects.kinds import KINDS
 from agents.environments.simulated.objects.quantity import mebibytes, millicores
+from agents.environments.simulated.telemetry.usage import usage
 
 if TYPE_CHECKING:
     from agents.contracts.command import Command
     from agents.environments.simulated.cluster import Cluster
-
-
-def usage(cluster: Cluster, pod: Manifest) -> tuple[int, int] | None:
-    """Return what a pod uses now: (millicores, MiB); None while nothing runs."""
-    run = cluster.runs.get(pod["metadata"]["uid"])
-    life = run.life if run else None
-    if run is None or life is None or life.program is None:
-        return None
-    uid = pod["metadata"]["uid"]
-    traffic = cluster.epochs[-1].pods.get(uid) if cluster.epochs else None
-    minute = int(cluster.now // 60)
-    noise = 0.9 + 0.2 * chance(cluster.seed, "usage", uid, minute)
-    work = life.program.idle + life.program.cost * (traffic.rate if traffic else 0.0)
-    demand = (work + (traffic.burn if traffic else 0.0)) * noise
-    limits = (pod["spec"]["containers"][0].get("resources") or {}).get("limits") or {}
-    if "cpu" in limits:
-        demand = min(demand, millicores(limits["cpu"]))
-    memory = (life.program.memory + leaked(cluster, run)) * (0.97 + 0.03 * noise)
-    if "memory" in limits:
-        memory = min(memory, mebibytes(limits["memory"]))
-    return max(1, round(demand)), max(1, round(memory))
 
 
 def top(cluster: Cluster, command: Command) -> str:

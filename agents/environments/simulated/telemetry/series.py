@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from agents.environments.simulated.clock import MINUTE
 from agents.environments.simulated.disturbance import DEADLINE_MS
-from agents.environments.simulated.kubectl.information import usage
 from agents.environments.simulated.telemetry.metrics import epoch_at
+from agents.environments.simulated.telemetry.usage import usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
