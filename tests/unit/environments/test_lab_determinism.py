@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from agents.environments.simulated.incidents import generate
+from agents.contracts.incident import Task
+from agents.environments.simulated.benchmark.problems import PROBLEMS, balanced, scenario_of
+from agents.environments.simulated.benchmark.registry import BENCHMARK
+from agents.environments.simulated.incidents import Difficulty, generate
 from agents.environments.simulated.lab import Lab
 from agents.policy.parse import parse
 
@@ -22,14 +25,19 @@ LINES = (
     "kubectl describe nodes",
     "kubectl get endpoints",
     "kubectl top pods",
+    "helm list",
 )
 
 
 def digest(count: int) -> str:
     """Return a digest over everything that some labs show."""
     state = sha256()
-    for seed in range(count):
-        lab = Lab(generate(seed))
+    scenarios = [generate(seed) for seed in range(count)]
+    scenarios += [generate(5, split="B", difficulty=difficulty) for difficulty in Difficulty]
+    scenarios += [scenario_of(problem) for problem in list(PROBLEMS)[::9]]
+    scenarios += [balanced(1, family, Task.LOCALIZATION) for family in sorted(BENCHMARK)[::5]]
+    for scenario in scenarios:
+        lab = Lab(scenario)
         lab.tick(100)
         lines = list(LINES)
         lines += [
@@ -38,7 +46,7 @@ def digest(count: int) -> str:
         ]
         for line in lines:
             state.update(lab.read(parse(line, default_namespace=lab.namespace)).text.encode())
-        state.update(repr(lab.alerts()).encode())
+        state.update(repr((lab.alerts(), lab.ground_truth)).encode())
     return state.hexdigest()
 
 

@@ -3,6 +3,8 @@
 import pytest
 
 from agents.contracts.incident import Task
+from agents.environments.simulated.benchmark.problems import APPLICATIONS
+from agents.environments.simulated.benchmark.registry import BENCHMARK
 from agents.environments.simulated.faults.family import FAULT_TYPES, SYSTEM_LEVELS
 from agents.environments.simulated.faults.registry import FAMILIES
 from agents.environments.simulated.incidents import generate
@@ -35,6 +37,18 @@ def test_no_incident_of_an_unseen_family_can_be_made() -> None:
     for family in table()["splits"]["C"]:
         with pytest.raises(KeyError):
             generate(0, family=family)
+
+
+def test_no_training_incident_is_one_of_the_benchmark() -> None:
+    forbidden = {*table()["splits"]["C"], *table()["splits"]["D"], *BENCHMARK}
+    names = {make().name for make in APPLICATIONS.values()}
+    places = {make().namespace for make in APPLICATIONS.values()}
+    for seed in range(300):
+        scenario = generate(seed, split="B")
+        assert scenario.family not in forbidden
+        assert scenario.application.name not in names
+        assert scenario.application.namespace not in places
+        assert scenario.problem is None
 
 
 def test_demonstrated_families_are_drawn_alone_from_a() -> None:
