@@ -32,11 +32,11 @@ from agents.contracts.command import Access, Command
 from agents.policy.commands import plain_command, words_of
 from agents.policy.manifest import read_document, read_object
 from agents.policy.mongo import read_mongo
-from agents.policy.parse import access_of, parse
+from agents.policy.parse import access_of, parse, place_of
 from agents.policy.refusal import ReasonCode, Refusal
 from agents.policy.render import line_of
 
-__all__ = ["action_of", "command_of", "words_of"]
+__all__ = ["action_of", "command_of", "read_act", "words_of"]
 
 # flags of a write that change neither what is done nor to what
 _INESSENTIAL = frozenset({"ignore-not-found", "wait", "timeout"})
@@ -61,13 +61,33 @@ def action_of(command: Command) -> Action:
             "kubectl patch KIND NAME -p '...', or kubectl apply -f - <<'EOF'",
         )
     if command.all_namespaces:
-        raise Refusal(ReasonCode.SEVERAL_OBJECTS, "an act is in one namespace, got -A")
+        raise Refusal(
+            ReasonCode.SEVERAL_OBJECTS,
+            "an act is in one namespace, got -A",
+            None,
+            "-n NAMESPACE",
+            about="--all-namespaces",
+        )
     try:
         return make(command)
     except ValidationError as error:
         detail = error.errors()[0]
         where = ".".join(str(part) for part in detail["loc"])
-        raise Refusal(ReasonCode.BAD_OPERAND, f"{where}: {detail['msg']}") from None
+        about = detail["input"] if isinstance(detail["input"], str) else None
+        raise Refusal(
+            ReasonCode.BAD_OPERAND, f"{where}: {detail['msg']}", None, None, about
+        ) from None
+
+
+def read_act(line: str, default_namespace: str | None = None) -> Action:
+    """Return the one typed action that a line means; raises `Refusal`, with its place."""
+    command = parse(line, default_namespace)
+    try:
+        return action_of(command)
+    except Refusal as refusal:
+        if refusal.place is None:
+            refusal.place = place_of(line, refusal.about)
+        raise
 
 
 def command_of(action: Action) -> Command:
@@ -110,6 +130,7 @@ def _set_env(command: Command) -> Action:
                 f"{name} looks like a secret, and actions are published",
                 None,
                 "patch the workload so that the variable comes from a secretKeyRef",
+                about=f"{name}={value}",
             )
     if len(pairs) != len(command.operands):
         raise Refusal(ReasonCode.BAD_OPERAND, "expected each variable once")
@@ -147,6 +168,7 @@ def _patch(command: Command) -> Action:
             f"a {strategy} patch is {wanted}, got {type(data).__name__}",
             None,
             "--type=json for a list of operations",
+            about="--patch",
         )
     return PatchResource.model_validate(
         {
@@ -175,7 +197,11 @@ def _delete(command: Command) -> Action:
     force = command.flag("force") == "true"
     if command.flag("grace-period") not in ({None, "0"} if force else {None}):
         raise Refusal(
-            ReasonCode.REFUSED_FLAG, "--grace-period is taken only as 0, together with --force"
+            ReasonCode.REFUSED_FLAG,
+            "--grace-period is taken only as 0, together with --force",
+            None,
+            "leave it out",
+            about="--grace-period",
         )
     if kind == "pods":
         return DeletePod(namespace=_namespace(command), name=name, force=force)
@@ -185,6 +211,7 @@ def _delete(command: Command) -> Action:
             f"--force is taken for pods only, got {kind}",
             None,
             "leave it out",
+            about="--force",
         )
     return DeleteResource(kind=kind, namespace=command.namespace, name=name)
 
@@ -217,6 +244,7 @@ def _exec(command: Command) -> Action:
             f"a repair names its pod, got {kind}/{pod}",
             None,
             "exec POD -- ...",
+            about=pod,
         )
     call = read_mongo(command.inner)
     return RunMongoRepair.model_validate(
@@ -276,7 +304,11 @@ def _only_target(command: Command, *flags: str) -> tuple[str, str]:
     for flag in command.flags:
         if flag.name not in flags:
             raise Refusal(
-                ReasonCode.REFUSED_FLAG, f"the action has no place for --{flag.name}", None, None
+                ReasonCode.REFUSED_FLAG,
+                f"the action has no place for --{flag.name}",
+                None,
+                "leave it out",
+                about=f"--{flag.name}",
             )
     return command.kind, command.name
 
@@ -297,7 +329,11 @@ def _namespace(command: Command) -> str:
 def _only_operand(command: Command) -> str:
     if len(command.operands) != 1:
         raise Refusal(
-            ReasonCode.SEVERAL_OBJECTS, f"an act sets one image, got {len(command.operands)}"
+            ReasonCode.SEVERAL_OBJECTS,
+            f"an act sets one image, got {len(command.operands)}",
+            None,
+            "one command an image",
+            about=command.operands[-1],
         )
     return command.operands[0]
 

@@ -51,6 +51,7 @@ def inner_access(argv: tuple[str, ...]) -> Access:
             f"expected one of {PROGRAMS} after --, got {program[:40]!r}",
             None,
             "one program with its arguments, without a shell: exec POD -- env",
+            about=program,
         )
     check(arguments)
     return Access.READ
@@ -158,6 +159,16 @@ _CHECKS: dict[str, Callable[[tuple[str, ...]], None]] = {
 }
 
 
+_HINTS: dict[str, str] = {
+    "env": "exec POD -- env, or exec POD -- printenv NAME",
+    "printenv": "exec POD -- printenv NAME",
+    "cat": "exec POD -- cat /etc/resolv.conf; a mounted config map: kubectl get configmap -o yaml",
+    "nslookup": "exec POD -- nslookup SERVICE",
+    "curl": "exec POD -- curl -s -m 5 http://SERVICE:PORT/PATH",
+    "wget": "exec POD -- wget -qO- -T 5 http://SERVICE:PORT/PATH",
+}
+
+
 def _seconds(program: str, flag: str, words: Iterator[str]) -> None:
     value = next(words, "")
     if re.fullmatch(r"[0-9]{1,3}(?:\.[0-9])?", value) is None:
@@ -184,5 +195,9 @@ def _url(program: str, word: str) -> None:
 
 def _argument(program: str, expected: str, actual: str) -> Refusal:
     return Refusal(
-        ReasonCode.INNER_ARGUMENT, f"{program} takes {expected}; got {actual[:80]!r}", None, None
+        ReasonCode.INNER_ARGUMENT,
+        f"{program} takes {expected}; got {actual[:80]!r}",
+        None,
+        _HINTS[program],
+        about=actual,
     )

@@ -7,7 +7,7 @@ Invariant: a kind outside this table cannot be named, so policy only ever sees c
 import difflib
 from dataclasses import dataclass
 
-from agents.policy.refusal import ReasonCode, Refusal
+from agents.policy.refusal import Place, ReasonCode, Refusal
 
 # plural | singular and short names | API group
 _NAMESPACED = """
@@ -81,7 +81,7 @@ RELEASES = "releases"  # helm's own kind; no kubectl line can name it
 _VERSIONS = ("v1", "v2", "v1beta1")
 
 
-def kind_of(spelling: str, position: int | None = None) -> Kind:
+def kind_of(spelling: str, place: Place | None = None) -> Kind:
     """Return the kind that `pods`, `Pod`, `po`, `deploy.apps` or `deployments.v1.apps` means."""
     name, _, rest = spelling.lower().partition(".")
     kind = SPELLINGS.get(name)
@@ -91,7 +91,7 @@ def kind_of(spelling: str, position: int | None = None) -> Kind:
     raise Refusal(
         ReasonCode.UNKNOWN_KIND,
         f"expected a kind of object such as pods, services or deployments, got {spelling[:60]!r}",
-        position,
+        place,
         SPELLINGS[near[0]].plural if near else "kubectl api-resources lists the kinds",
     )
 

@@ -238,4 +238,5 @@ def _refusal(expected: str, actual: str) -> Refusal:
         f"the Mongo shell takes {expected}; got {actual[:80]!r}",
         None,
         "mongosh --quiet admin --eval 'db.getUsers()'",
+        about=actual,
     )

@@ -6,12 +6,12 @@ Invariant: what this module returns holds nothing that was not recognised word b
 
 import difflib
 
-from agents.contracts.command import Access, Command, Flag
-from agents.policy.flags import DNS_LABEL, NEVER, flag_of
+from agents.contracts.command import Access, Command, Flag, Target
+from agents.policy.flags import DNS_LABEL, FLAGS, NEVER, NEVER_SHORT, flag_of
 from agents.policy.inner import check_inner, inner_access
 from agents.policy.kinds import KINDS
-from agents.policy.refusal import ReasonCode, Refusal
-from agents.policy.shell import Word, split
+from agents.policy.refusal import Place, ReasonCode, Refusal
+from agents.policy.shell import Line, Word, split
 from agents.policy.targets import read_positionals
 from agents.policy.verbs import ACCESS, ALIASES, REFUSED, VERBS, Shape, Verb
 from agents.policy.words import Arguments, read_arguments
@@ -25,34 +25,67 @@ _WITHOUT_NAMESPACE = frozenset(
 
 
 def parse(line: str, default_namespace: str | None = None) -> Command:
-    """Return the command that the line says; raises `Refusal`.
+    """Return the command that the line says; raises `Refusal`, with its place in the line.
 
     default_namespace: used where the line names none and the command is about a namespace.
     """
     text = split(line)
+    try:
+        return _command(text, default_namespace)
+    except Refusal as refusal:
+        if refusal.place is None:
+            refusal.place = find(text.words, refusal.about)
+        raise
+
+
+def place_of(line: str, about: str | None) -> Place:
+    """Return where an accepted line has the word that a later refusal is about."""
+    return find(split(line).words, about)
+
+
+def find(words: tuple[Word, ...], about: str | None) -> Place:
+    """Return the place of a word, of a flag given as `--NAME`, or else of the whole command."""
+    if about:
+        letter = FLAGS[about[2:]].short if about[2:] in FLAGS else ""
+        for word in words:
+            if word.text == about or (about.startswith("--") and word.text.startswith(f"{about}=")):
+                return word.place
+        for word in words:
+            short = letter and word.text.startswith("-") and letter in word.text.partition("=")[0]
+            if short or (not about.startswith("--") and about in word.text):
+                return word.place
+    return Place(words[0].start, words[-1].end)
+
+
+def _command(text: Line, default_namespace: str | None) -> Command:
     key, words = _verb_of(text.words)
     verb = VERBS[key]
     arguments = read_arguments(key, verb, words)
     targets, operands = read_positionals(key, verb, arguments)
     _check_stdin(key, verb, text.document)
+    inner = tuple(word.text for word in arguments.inner or ())
+    if key == "kubectl exec":
+        check_inner(inner)
     namespace = arguments.take("namespace")
     everywhere = arguments.take("all-namespaces") == "true"
+    if not _is_namespaced(key, targets):
+        namespace, everywhere = None, False
+    elif everywhere:
+        namespace = None
+    else:
+        namespace = namespace or _checked(default_namespace)
     program, _, verb_words = key.partition(" ")
-    command = Command(
+    return Command(
         program="helm" if program == "helm" else "kubectl",
         verb=verb_words,
         targets=targets,
+        namespace=namespace,
+        all_namespaces=everywhere,
         flags=_flags(key, arguments),
         operands=operands,
-        inner=arguments.inner or (),
+        inner=inner,
         stdin=text.document,
     )
-    if _is_namespaced(key, command):
-        place = None if everywhere else namespace or _checked(default_namespace)
-        command = command.model_copy(update={"namespace": place, "all_namespaces": everywhere})
-    if key == "kubectl exec":
-        check_inner(command.inner)
-    return command
 
 
 def access_of(command: Command) -> Access:
@@ -73,10 +106,12 @@ def _verb_of(words: tuple[Word, ...]) -> tuple[str, list[Word]]:
         word = words[at]
         at += 1
         if word.text.startswith("-"):
-            name = word.text.lstrip("-").partition("=")[0]
-            if name in NEVER and word.text.startswith("--"):
+            name = word.text[2:].partition("=")[0]
+            if not word.text.startswith("--"):
+                name = NEVER_SHORT.get(word.text[1:2], "")
+            if name in NEVER:
                 raise Refusal(
-                    ReasonCode.REFUSED_FLAG, f"--{name} is never taken", word.start, NEVER[name]
+                    ReasonCode.REFUSED_FLAG, f"--{name} is never taken", word.place, NEVER[name]
                 )
             others.append(word)
             if word.text in {"-n", "--namespace"} and at < len(words):
@@ -93,7 +128,7 @@ def _verb_of(words: tuple[Word, ...]) -> tuple[str, list[Word]]:
     raise Refusal(
         ReasonCode.UNKNOWN_VERB if reason is None else ReasonCode.REFUSED_VERB,
         f"expected a verb after {key!r}",
-        None,
+        Place(words[0].start, words[-1].end),
         reason or "kubectl get pods",
     )
 
@@ -101,12 +136,12 @@ def _verb_of(words: tuple[Word, ...]) -> tuple[str, list[Word]]:
 def _unknown_program(word: Word) -> Refusal:
     if word.text.partition("=")[0].isidentifier() and "=" in word.text:
         return Refusal(
-            ReasonCode.ASSIGNMENT, f"{word.text[:40]!r} sets a variable", word.start, "leave it out"
+            ReasonCode.ASSIGNMENT, f"{word.text[:40]!r} sets a variable", word.place, "leave it out"
         )
     return Refusal(
         ReasonCode.UNKNOWN_PROGRAM,
         f"expected kubectl or helm, got {word.text[:40]!r}",
-        word.start,
+        word.place,
         "for a program inside a container: kubectl exec POD -- PROGRAM",
     )
 
@@ -115,13 +150,13 @@ def _unknown_verb(key: str, word: Word) -> Refusal:
     first_two = " ".join(key.split()[:2])
     reason = REFUSED.get(key) or REFUSED.get(first_two)
     if reason is not None:
-        return Refusal(ReasonCode.REFUSED_VERB, f"{key!r} is not taken", word.start, reason)
+        return Refusal(ReasonCode.REFUSED_VERB, f"{key!r} is not taken", word.place, reason)
     near = difflib.get_close_matches(key, VERBS, n=1)
     return Refusal(
         ReasonCode.UNKNOWN_VERB,
         f"expected a verb such as get, describe, logs or rollout undo, got {key[:60]!r}",
-        word.start,
-        near[0] if near else None,
+        word.place,
+        near[0] if near else "kubectl get, describe or logs",
     )
 
 
@@ -136,23 +171,25 @@ def _check_stdin(key: str, verb: Verb, document: str | None) -> None:
             f"{key} -f - <<'EOF', the manifest, EOF",
         )
     if document is not None:
-        raise Refusal(ReasonCode.HERE_DOCUMENT, f"{key} takes no here-document")
+        raise Refusal(
+            ReasonCode.HERE_DOCUMENT, f"{key} takes no here-document", None, "leave it out"
+        )
 
 
 def _flags(key: str, arguments: Arguments) -> tuple[Flag, ...]:
     """Return the flags sorted by name, without switches that say their default."""
     return tuple(
-        Flag(name=name, value=value)
+        Flag(name=name, value=value.text)
         for name, values in sorted(arguments.flags.items())
         for value in values
-        if not (flag_of(key, name).is_switch and value == flag_of(key, name).default)
+        if not (flag_of(key, name).is_switch and value.text == flag_of(key, name).default)
     )
 
 
-def _is_namespaced(key: str, command: Command) -> bool:
+def _is_namespaced(key: str, targets: tuple[Target, ...]) -> bool:
     if key in _WITHOUT_NAMESPACE:
         return False
-    kinds = [KINDS[target.kind] for target in command.targets if target.kind in KINDS]
+    kinds = [KINDS[target.kind] for target in targets if target.kind in KINDS]
     return not kinds or any(kind.namespaced for kind in kinds)
 
 

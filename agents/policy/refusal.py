@@ -1,9 +1,11 @@
 """Refusals: why a line or an act is not taken, in words that a model can learn from.
 
-Invariant: every refusal carries a `ReasonCode`; the message gives expected and actual, the hint the
-allowed way to the same fact where one exists. Whoever raises one upholds it.
+Invariant: every refusal carries a `ReasonCode`; the message gives expected and actual, the place
+where in the line, the hint the allowed way to the same fact where one exists. Whoever raises one
+upholds it; `agents.policy.parse` gives a place to what has none.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -63,24 +65,40 @@ class ReasonCode(StrEnum):
     NEVER_ALLOWED = "never_allowed"
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a line something stands: offsets in characters, `end` not included."""
+
+    start: int
+    end: int
+
+
 class Refusal(Exception):
     """A line or an act is refused; `code` is a `ReasonCode`, or the @id of a policy that denied.
 
-    position: offset in characters of the first offending one, None where no single place is meant.
+    place: the offending text; None for an act that was refused without its line at hand.
+    about: the offending word where its place is not known yet, `--NAME` for a flag.
     """
 
     def __init__(
         self,
         code: ReasonCode | str,
         message: str,
-        position: int | None = None,
+        place: Place | None = None,
         hint: str | None = None,
+        about: str | None = None,
     ) -> None:
         super().__init__(message)
         self.code: str = code
         self.message = message
-        self.position = position
+        self.place = place
         self.hint = hint
+        self.about = about
+
+    @property
+    def position(self) -> int | None:
+        """Offset of the first offending character."""
+        return None if self.place is None else self.place.start
 
     def __str__(self) -> str:
         where = "" if self.position is None else f" (at character {self.position})"

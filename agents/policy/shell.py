@@ -8,15 +8,18 @@ same places. The tree never contributes text: it confirms, and it names what was
 import re
 import unicodedata
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
 
-from agents.policy.refusal import ReasonCode, Refusal
+from agents.policy.refusal import Place, ReasonCode, Refusal
 
 MAX_LINE = 4096
+"""The bytes of a line, in UTF-8; a here-document has a limit of its own."""
 MAX_DOCUMENT = 65_536
 QUOTE_IT = "put the word into single quotes"
+CLOSE_IT = "close the quote; a quote in a word is written '\"'\"'"
 
 _PIECE = re.compile(
     r"(?P<blank>[ \t]+)"
@@ -92,13 +95,17 @@ _LITERAL_NODES = frozenset(
 _LANGUAGE = Language(tree_sitter_bash.language())
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """One literal word and the offsets, in characters, of its source."""
 
     text: str
     start: int
     end: int
+
+    @property
+    def place(self) -> Place:
+        """Where the word stands in its line."""
+        return Place(self.start, self.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,7 @@ def split(text: str) -> Line:
         raise Refusal(
             ReasonCode.EMPTY,
             "expected one command, got nothing",
-            None,
+            Place(0, len(text)),
             "kubectl get pods -n NAMESPACE",
         )
     _confirm(head, words)
@@ -125,24 +132,36 @@ def split(text: str) -> Line:
 
 
 def _check_characters(text: str) -> None:
-    if len(text) > MAX_LINE + MAX_DOCUMENT:
-        raise Refusal(
-            ReasonCode.TOO_LONG,
-            f"expected at most {MAX_LINE} characters and a here-document of at most "
-            f"{MAX_DOCUMENT}, got {len(text)}",
-        )
+    if len(text) > (MAX_LINE + MAX_DOCUMENT if "\n" in text else MAX_LINE):
+        raise _too_long(text)
     if control := _CONTROL.search(text):
         code = ord(control.group())
         raise Refusal(
-            ReasonCode.CONTROL_CHARACTER, f"U+{code:04X} is a control character", control.start()
+            ReasonCode.CONTROL_CHARACTER,
+            f"U+{code:04X} is a control character",
+            Place(*control.span()),
+            "leave it out",
         )
     if text.isascii():
         return
     for at, char in enumerate(text):
         if not char.isascii() and unicodedata.category(char) in _INVISIBLE:
             raise Refusal(
-                ReasonCode.CONTROL_CHARACTER, f"U+{ord(char):04X} cannot be seen on a screen", at
+                ReasonCode.CONTROL_CHARACTER,
+                f"U+{ord(char):04X} cannot be seen on a screen",
+                Place(at, at + 1),
+                "leave it out",
             )
+
+
+def _too_long(text: str) -> Refusal:
+    return Refusal(
+        ReasonCode.TOO_LONG,
+        f"expected a line of at most {MAX_LINE} bytes and a here-document of at most "
+        f"{MAX_DOCUMENT} characters, got {len(text)} characters",
+        Place(min(len(text), MAX_LINE), len(text)),
+        "change one member a step; a manifest goes into a here-document",
+    )
 
 
 def _scan_line(text: str) -> tuple[list[Word], int, re.Match[str] | None]:
@@ -151,15 +170,16 @@ def _scan_line(text: str) -> tuple[list[Word], int, re.Match[str] | None]:
     pieces: list[str] = []
     start = at = 0
     operator: re.Match[str] | None = None
-    while at < len(text) and text[at] != "\n":
-        piece = _PIECE.match(text, at)
+    length, match = len(text), _PIECE.match
+    while at < length and text[at] != "\n":
+        piece = match(text, at)
         if piece is None:
             found = _HEREDOC.match(text, at) if operator is None and not pieces else None
             if found is None:
                 raise _named(text, _meaning(text, at))
             operator, at = found, found.end()
             continue
-        if piece["blank"] is not None:
+        if piece.lastgroup == "blank":
             if pieces:
                 words.append(Word("".join(pieces), start, at))
                 pieces = []
@@ -168,6 +188,8 @@ def _scan_line(text: str) -> tuple[list[Word], int, re.Match[str] | None]:
                 start = at
             pieces.append(_literal(piece))
         at = piece.end()
+        if at > MAX_LINE:
+            raise _too_long(text)
     if pieces:
         words.append(Word("".join(pieces), start, at))
     return words, at, operator
@@ -176,17 +198,15 @@ def _scan_line(text: str) -> tuple[list[Word], int, re.Match[str] | None]:
 def _scan(text: str) -> tuple[list[Word], str | None, str]:
     """Return words, here-document, and the first line with the document's operator blanked."""
     words, at, operator = _scan_line(text)
-    if at > MAX_LINE:
-        raise Refusal(
-            ReasonCode.TOO_LONG, f"expected a line of at most {MAX_LINE} characters, got {at}"
-        )
     head = text[:at]
+    if not head.isascii() and len(head.encode()) > MAX_LINE:
+        raise _too_long(text)
     if operator is None:
         if rest := text[at:].strip():
             raise Refusal(
                 ReasonCode.SEVERAL_COMMANDS,
                 f"expected one command, got a second line {rest[:40]!r}",
-                at,
+                Place(at, len(text)),
                 "one command a step; a long patch may contain newlines inside quotes",
             )
         return words, None, head
@@ -196,16 +216,16 @@ def _scan(text: str) -> tuple[list[Word], str | None, str]:
 
 def _literal(piece: re.Match[str]) -> str:
     """Return what a piece of a word stands for."""
-    if piece["single"] is not None:
+    if piece.lastgroup == "single":
         return piece["single"]
-    if piece["double"] is not None:
+    if piece.lastgroup == "double":
         return _UNESCAPE.sub(lambda found: found[1].strip("\n"), piece["double"])
     bare = piece["bare"]
     if "{" in bare and ("," in bare or ".." in bare):
         raise Refusal(
             ReasonCode.EXPANSION,
             f"{bare!r} is a brace expansion to a shell",
-            piece.start(),
+            Place(*piece.span()),
             QUOTE_IT,
         )
     return bare
@@ -219,7 +239,7 @@ def _document(text: str, newline: int, operator: re.Match[str]) -> str:
         raise Refusal(
             ReasonCode.HERE_DOCUMENT,
             f"expected the here-document to end with one last line {tag}",
-            operator.start(),
+            Place(*operator.span()),
             f"kubectl apply -f - <<'{tag}', the manifest, and {tag} on a line of its own",
         )
     body = text[newline + 1 : end.start()]
@@ -227,12 +247,14 @@ def _document(text: str, newline: int, operator: re.Match[str]) -> str:
         raise Refusal(
             ReasonCode.TOO_LONG,
             f"expected a here-document of at most {MAX_DOCUMENT} characters, got {len(body)}",
+            Place(newline + 1 + MAX_DOCUMENT, end.start()),
+            "kubectl patch changes one member of an object",
         )
     if not operator["quote"] and (live := re.search(r"[$`\\]", body)):
         raise Refusal(
             ReasonCode.EXPANSION,
             f"{live.group()!r} in a here-document is expanded by a shell",
-            newline + 1 + live.start(),
+            Place(newline + 1 + live.start(), newline + 1 + live.end()),
             f"quote the tag: <<'{tag}'",
         )
     return body
@@ -241,26 +263,37 @@ def _document(text: str, newline: int, operator: re.Match[str]) -> str:
 def _meaning(text: str, at: int) -> Refusal:
     """Return the refusal of the character that no literal word contains."""
     char = text[at]
+    rest = Place(at, len(text))
     if char == "'":
-        return Refusal(ReasonCode.UNTERMINATED_QUOTE, "expected a closing quote ' ", at)
+        return Refusal(ReasonCode.UNTERMINATED_QUOTE, "expected a closing quote '", rest, CLOSE_IT)
     if char == '"':
         live = re.compile(r"(?:[^\"\\$`]|\\[\s\S])*").match(text, at + 1)
         stop = live.end() if live else at
         if stop < len(text) and text[stop] in "$`":
             code, what = _MEANING[text[stop]]
-            return Refusal(code, f"{text[stop]!r} in double quotes is {what}", stop, QUOTE_IT)
-        return Refusal(ReasonCode.UNTERMINATED_QUOTE, 'expected a closing quote " ', at)
+            return Refusal(
+                code,
+                f"{text[stop]!r} in double quotes is {what}",
+                Place(stop, stop + 1),
+                QUOTE_IT,
+            )
+        return Refusal(ReasonCode.UNTERMINATED_QUOTE, 'expected a closing quote "', rest, CLOSE_IT)
     if not char.isascii():
         name = unicodedata.name(char, "unnamed")
         return Refusal(
             ReasonCode.LOOKALIKE_CHARACTER,
             f"{char!r} is U+{ord(char):04X} {name}, no ASCII character",
-            at,
+            Place(at, at + 1),
             "ASCII outside quotes",
         )
     code, what = _MEANING.get(char, (ReasonCode.AMBIGUOUS, "no literal character"))
     hint = QUOTE_IT if code in {ReasonCode.GLOB, ReasonCode.ESCAPE, ReasonCode.COMMENT} else None
-    return Refusal(code, f"{char!r} is {what} to a shell; only literal words are taken", at, hint)
+    return Refusal(
+        code,
+        f"{char!r} is {what} to a shell; only literal words are taken",
+        Place(at, at + 1),
+        hint or "one literal command",
+    )
 
 
 def _tree(text: str) -> Node:
@@ -279,7 +312,7 @@ def _named(text: str, refusal: Refusal) -> Refusal:
     return Refusal(
         code,
         f"the line has {what}; only one literal command is taken",
-        refusal.position,
+        refusal.place,
         _ALTERNATIVES.get(code) or refusal.hint,
     )
 
@@ -298,24 +331,39 @@ def _construct(root: Node) -> tuple[ReasonCode, str] | None:
 def _confirm(head: str, words: list[Word]) -> None:
     """Refuse unless tree-sitter-bash sees one simple command with words at the same places."""
     root = _tree(head)
-    stack, strange = [root], root.has_error
-    while stack and not strange:
-        node = stack.pop()
-        strange = node.type not in _LITERAL_NODES
-        stack.extend(node.children)
+    strange = _strange(root)
     command = root.children[0] if root.child_count == 1 else None
-    if not strange and command is not None and command.type == "command":
-        encoded = head.encode()
-        spans = [
-            (len(encoded[: child.start_byte].decode()), len(encoded[: child.end_byte].decode()))
-            for child in command.children
-        ]
+    if strange is None and command is not None and command.type == "command":
+        spans = [_place(head, child) for child in command.children]
         if spans == [(word.start, word.end) for word in words]:
             return
     code, what = _construct(root) or (ReasonCode.AMBIGUOUS, "a reading of its own for a shell")
     raise Refusal(
         code,
         f"the line has {what}; only one literal command is taken",
-        None,
+        Place(words[0].start, words[-1].end) if strange is None else Place(*_place(head, strange)),
         "one kubectl command, its special characters inside single quotes",
     )
+
+
+def _strange(root: Node) -> Node | None:
+    """Return the first node that is no part of a literal command."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node.type not in _LITERAL_NODES or node.is_missing:
+            return node
+        if node.child_count:
+            stack.extend(reversed(node.children))
+    return None
+
+
+def _place(head: str, node: Node) -> tuple[int, int]:
+    """Return a node's offsets in characters; the tree counts bytes."""
+    if head.isascii():
+        return node.start_byte, node.end_byte
+    encoded = head.encode()
+    start, end = (
+        len(encoded[:at].decode(errors="ignore")) for at in (node.start_byte, node.end_byte)
+    )
+    return start, end

@@ -64,14 +64,15 @@ def _pod(key: str, verb: Verb, arguments: Arguments) -> Read:
             return (), ()
         raise _missing(key, verb)
     if len(words) == 2 and key == "kubectl logs" and "container" not in arguments.flags:  # noqa: PLR2004 - the old form has two words
-        arguments.flags["container"] = [_name(words[1], words[1].text, None)]
+        _name(words[1], words[1].text, None)
+        arguments.flags["container"] = [words[1]]
         words = words[:1]
     if len(words) > 1:
         if key == "kubectl exec":
             raise Refusal(
                 ReasonCode.BAD_OPERAND,
                 f"expected -- before {words[1].text!r}",
-                words[1].start,
+                words[1].place,
                 f"kubectl exec {words[0].text} -- {words[1].text}",
             )
         _no_more(key, words[1:])
@@ -88,17 +89,25 @@ def _node(key: str, verb: Verb, arguments: Arguments) -> Read:
 def _pairs(key: str, verb: Verb, arguments: Arguments) -> Read:
     """Read resources, then `KEY=VALUE` to set and `KEY-` to remove."""
     words = arguments.positionals
-    operands = [word.text for word in words if _is_pair(word)]
+    operands = [word for word in words if _is_pair(word)]
     operands += arguments.flags.pop("env", [])
     targets = _named(key, verb, [word for word in words if not _is_pair(word)])
     if not operands:
-        raise Refusal(ReasonCode.BAD_OPERAND, f"{key} expects {verb.shape}, got no KEY=VALUE")
+        raise Refusal(
+            ReasonCode.BAD_OPERAND,
+            f"{key} expects {verb.shape}, got no KEY=VALUE",
+            None,
+            f"{key} {verb.shape}",
+        )
     for operand in operands:
-        if _OPERANDS[key].fullmatch(operand) is None:
+        if _OPERANDS[key].fullmatch(operand.text) is None:
             raise Refusal(
-                ReasonCode.BAD_OPERAND, f"{key} expects {verb.shape}, got {operand[:60]!r}"
+                ReasonCode.BAD_OPERAND,
+                f"{key} expects {verb.shape}, got {operand.text[:60]!r}",
+                operand.place,
+                f"{key} {verb.shape}",
             )
-    return targets, tuple(operands)
+    return targets, tuple(operand.text for operand in operands)
 
 
 def _field(key: str, verb: Verb, arguments: Arguments) -> Read:
@@ -108,9 +117,12 @@ def _field(key: str, verb: Verb, arguments: Arguments) -> Read:
     _no_more(key, words[1:])
     if _FIELD.fullmatch(words[0].text) is None:
         raise Refusal(
-            ReasonCode.BAD_OPERAND, f"{key} expects {verb.shape}, got {words[0].text[:60]!r}"
+            ReasonCode.BAD_OPERAND,
+            f"{key} expects {verb.shape}, got {words[0].text[:60]!r}",
+            words[0].place,
+            f"{key} pods.spec",
         )
-    kind_of(words[0].text.partition(".")[0], words[0].start)
+    kind_of(words[0].text.partition(".")[0], words[0].place)
     return (), (words[0].text,)
 
 
@@ -130,7 +142,7 @@ def _manifest(key: str, _verb: Verb, arguments: Arguments) -> Read:
         raise Refusal(
             ReasonCode.REFUSED_VERB,
             f"{key} {word.text[:60]} is not taken; an object comes as a manifest",
-            word.start,
+            word.place,
             f"{key} -f - <<'EOF', the manifest, EOF",
         )
     return (), ()
@@ -148,7 +160,8 @@ def _release(key: str, verb: Verb, arguments: Arguments) -> Read:
             raise Refusal(
                 ReasonCode.BAD_OPERAND,
                 f"{key} expects {verb.shape}, got {word.text[:60]!r}",
-                word.start,
+                word.place,
+                f"{key} {verb.shape}",
             )
     release = Target(kind=RELEASES, name=_name(words[0], words[0].text, None))
     return (release,), tuple(word.text for word in words[1:])
@@ -178,7 +191,7 @@ def _targets(key: str, verb: Verb, words: list[Word]) -> tuple[Target, ...]:
     if len(words) == 1:
         return _unique(Target(kind=kind.plural) for kind in kinds)
     if any(kind.plural == "all" for kind in kinds):
-        raise Refusal(ReasonCode.BAD_NAME, "all takes no name", words[1].start)
+        raise Refusal(ReasonCode.BAD_NAME, "all takes no name", words[1].place, "name the kind")
     return _unique(
         Target(kind=kind.plural, name=_name(word, word.text, kind))
         for kind in kinds
@@ -201,19 +214,23 @@ def _reference(key: str, verb: Verb, word: Word, default: str | None) -> Target:
         kind_text, name = default or "", word.text
     if not kind_text or kind_text.lower() == "all":
         raise Refusal(
-            ReasonCode.BAD_NAME, f"expected KIND/NAME, got {word.text[:60]!r}", word.start
+            ReasonCode.BAD_NAME,
+            f"expected KIND/NAME, got {word.text[:60]!r}",
+            word.place,
+            f"{key} {verb.shape}",
         )
     kind = _kind(key, verb, word, kind_text)
     return Target(kind=kind.plural, name=_name(word, name, kind))
 
 
 def _kind(key: str, verb: Verb, word: Word, text: str) -> Kind:
-    kind = kind_of(text, word.start)
+    kind = kind_of(text, word.place)
     if verb.kinds is not None and kind.plural not in verb.kinds:
         raise Refusal(
             ReasonCode.UNKNOWN_KIND,
             f"{key} is for {', '.join(sorted(verb.kinds))}; got {kind.plural}",
-            word.start,
+            word.place,
+            f"{key} {min(verb.kinds)}",
         )
     return kind
 
@@ -224,7 +241,7 @@ def _name(word: Word, text: str, kind: Kind | None) -> str:
         raise Refusal(
             ReasonCode.BAD_NAME,
             f"expected the name of an object (lower case, digits, - and .), got {text[:60]!r}",
-            word.start,
+            word.place,
             "kubectl get KIND lists the names",
         )
     return text
@@ -252,5 +269,6 @@ def _no_more(key: str, words: list[Word]) -> None:
         raise Refusal(
             ReasonCode.BAD_OPERAND,
             f"{key} expects no further word, got {words[0].text[:60]!r}",
-            words[0].start,
+            words[0].place,
+            "leave it out",
         )
