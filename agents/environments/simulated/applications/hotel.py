@@ -16,7 +16,7 @@ from agents.environments.simulated.applications.graph import (
 )
 
 _IMAGE = "yinfangchen/hotelreservation:latest"
-_GRPC = {
+PORTS = {
     "search": 8082,
     "geo": 8083,
     "rate": 8084,
@@ -25,7 +25,7 @@ _GRPC = {
     "reservation": 8087,
     "profile": 8081,
 }
-_CALLS: dict[str, tuple[tuple[str, float, bool], ...]] = {
+CALLS: dict[str, tuple[tuple[str, float, bool], ...]] = {
     "frontend": (
         ("search", 0.6, True),
         ("profile", 0.95, True),
@@ -41,13 +41,14 @@ _CALLS: dict[str, tuple[tuple[str, float, bool], ...]] = {
     "user": (("mongodb-user", 0.8, True),),
     "reservation": (("memcached-reserve", 1.0, False), ("mongodb-reservation", 0.6, True)),
 }
+"""caller -> (callee, calls a request, whether the caller fails with it)."""
 _ADMIN = "MONGO_INITDB_ROOT_USERNAME"
 
 
 def _address(target: str) -> str:
     if target.startswith("mongodb-"):
         return f"{target}:27017"
-    return f"{target}:11211" if target.startswith("memcached-") else f"{target}:{_GRPC[target]}"
+    return f"{target}:11211" if target.startswith("memcached-") else f"{target}:{PORTS[target]}"
 
 
 def _calls(name: str) -> tuple[Call, ...]:
@@ -59,13 +60,13 @@ def _calls(name: str) -> tuple[Call, ...]:
             critical=critical,
             user_variable="MONGO_USER" if target.startswith("mongodb-") else None,
         )
-        for target, share, critical in _CALLS.get(name, ())
+        for target, share, critical in CALLS.get(name, ())
     )
 
 
 def _service(name: str, rng: Random) -> Component:
     entry = name == "frontend"
-    port = 5000 if entry else _GRPC[name]
+    port = 5000 if entry else PORTS[name]
     program = Program(
         name=name,
         protocol=Protocol.HTTP if entry else Protocol.GRPC,
@@ -142,9 +143,9 @@ def _infrastructure(name: str, image: str, port: int, rng: Random) -> Component:
 
 def hotel(rng: Random) -> Application:
     """Return HotelReservation in a namespace of its own."""
-    stores = {target: None for calls in _CALLS.values() for target, _, _ in calls}
-    components = [_service("frontend", rng), *(_service(name, rng) for name in _GRPC)]
-    components += [_store(name, rng) for name in stores if name not in _GRPC]
+    stores = {target: None for calls in CALLS.values() for target, _, _ in calls}
+    components = [_service("frontend", rng), *(_service(name, rng) for name in PORTS)]
+    components += [_store(name, rng) for name in stores if name not in PORTS]
     components.append(_infrastructure("consul", "hashicorp/consul:1.9", 8500, rng))
     components.append(_infrastructure("jaeger", "jaegertracing/all-in-one:1.57", 16686, rng))
     return Application(
@@ -158,6 +159,6 @@ def hotel(rng: Random) -> Application:
         spare_images=tuple(
             (f"yinfangchen/hotelreservation:{tag}", name)
             for tag in ("v1.0", "v1.1")
-            for name in ("frontend", *_GRPC)
+            for name in ("frontend", *PORTS)
         ),
     )

@@ -15,35 +15,11 @@ from agents.environments.simulated.applications.graph import (
     StoreUser,
     Variable,
 )
+from agents.environments.simulated.applications.hotel import CALLS, PORTS
 
 _IMAGE = "yinfangchen/hotelreservation:latest"
 _BROKEN = "yinfangchen/geo:app3"
 _USER = "admin"
-_GRPC = {
-    "search": 8082,
-    "geo": 8083,
-    "rate": 8084,
-    "recommendation": 8085,
-    "user": 8086,
-    "reservation": 8087,
-    "profile": 8081,
-}
-_CALLS: dict[str, tuple[tuple[str, float, bool], ...]] = {
-    "frontend": (
-        ("search", 0.6, True),
-        ("profile", 0.95, True),
-        ("recommendation", 0.35, True),
-        ("user", 0.3, True),
-        ("reservation", 0.65, True),
-    ),
-    "search": (("geo", 1.0, True), ("rate", 1.0, True)),
-    "geo": (("mongodb-geo", 0.6, True),),
-    "rate": (("memcached-rate", 1.0, False), ("mongodb-rate", 0.5, True)),
-    "profile": (("memcached-profile", 1.0, False), ("mongodb-profile", 0.5, True)),
-    "recommendation": (("mongodb-recommendation", 0.8, True),),
-    "user": (("mongodb-user", 0.8, True),),
-    "reservation": (("memcached-reserve", 1.0, False), ("mongodb-reservation", 0.6, True)),
-}
 _MEMORY = {
     "frontend": 34.0,
     "search": 27.0,
@@ -67,7 +43,7 @@ _DATABASES = {
 def _address(target: str) -> str:
     if target in _DATABASES:
         return f"{target}:27017"
-    return f"{target}:11211" if target.startswith("memcached-") else f"{target}:{_GRPC[target]}"
+    return f"{target}:11211" if target.startswith("memcached-") else f"{target}:{PORTS[target]}"
 
 
 def _calls(name: str) -> tuple[Call, ...]:
@@ -80,13 +56,13 @@ def _calls(name: str) -> tuple[Call, ...]:
             user=_USER if target in _DATABASES else None,
             database=_DATABASES.get(target),
         )
-        for target, share, critical in _CALLS.get(name, ())
+        for target, share, critical in CALLS.get(name, ())
     )
 
 
 def _service(name: str) -> Component:
     entry = name == "frontend"
-    port = 5000 if entry else _GRPC[name]
+    port = 5000 if entry else PORTS[name]
     calls = _calls(name)
     program = Program(
         name=name,
@@ -245,7 +221,7 @@ def wrong_address(name: str) -> str:
 
 def hotel_reservation() -> Application:
     """Return HotelReservation as it runs before anything happens to it."""
-    components = [_service("frontend"), *(_service(name) for name in _GRPC)]
+    components = [_service("frontend"), *(_service(name) for name in PORTS)]
     components += [_memcached(f"memcached-{name}") for name in ("profile", "rate", "reserve")]
     components += [
         _mongo(name, memory)
@@ -283,6 +259,6 @@ def hotel_reservation() -> Application:
         spare_images=tuple(
             (f"yinfangchen/hotelreservation:{tag}", name)
             for tag in ("v1.0", "v1.1")
-            for name in ("frontend", *_GRPC)
+            for name in ("frontend", *PORTS)
         ),
     )

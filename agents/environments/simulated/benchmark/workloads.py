@@ -17,9 +17,10 @@ from agents.environments.simulated.faults.family import (
     edit,
     main_container,
 )
+from agents.environments.simulated.faults.networking import point_at
 from agents.environments.simulated.faults.templates import (
     patch_container,
-    patch_replicas,
+    scale_to_zero,
     set_image,
     undo,
 )
@@ -53,62 +54,7 @@ def apply_anew(cluster: Cluster, deployment: Manifest) -> None:
 
 
 def _target_port(cluster: Cluster, component: Component, _rng: Random) -> Injection:
-    service, original = edit(cluster, "services", component.name)
-    port = service["spec"]["ports"][0]
-    right = port["targetPort"]
-    port["targetPort"] = _NOT_A_PORT
-    commit(cluster, "services", service)
-    name = re.escape(component.name)
-
-    def patch(strategy: str, body: object) -> str:
-        text = orjson.dumps(body).decode()
-        return f"kubectl patch service {component.name} --type={strategy} -p '{text}'"
-
-    return Injection(
-        service=component.name,
-        originals=(original,),
-        evidence=(
-            caller_complains(component.name),
-            Evidence(
-                name="target_port",
-                sights=(
-                    rf"\A(get|describe) [\s\S]*\b{name}\b[\s\S]*{_NOT_A_PORT}",
-                    rf"\Aget endpoints[\s\S]*^{name}\s+\S*:{_NOT_A_PORT}",
-                ),
-            ),
-        ),
-        repairs=(
-            patch("json", [{"op": "replace", "path": "/spec/ports/0/targetPort", "value": right}]),
-            patch("strategic", {"spec": {"ports": [{"port": port["port"], "targetPort": right}]}}),
-        ),
-    )
-
-
-def _zero(cluster: Cluster, component: Component, _rng: Random) -> Injection:
-    deployment, original = edit(cluster, "deployments", component.name)
-    deployment["spec"]["replicas"] = 0
-    commit(cluster, "deployments", deployment)
-    name = re.escape(component.name)
-    return Injection(
-        service=component.name,
-        originals=(original,),
-        evidence=(
-            caller_complains(component.name),
-            Evidence(
-                name="replicas",
-                sights=(
-                    rf"\Aget [\s\S]*\b{name}\s+0/0\s",
-                    rf"\Adescribe deployments[\s\S]*{name}[\s\S]*0 desired",
-                    rf"\Aget deployments/{name}[\s\S]*replicas\"?: 0",
-                    rf"\A(get events|events|describe)[\s\S]*{name}-\S+ from \d+ to 0",
-                ),
-            ),
-        ),
-        repairs=(
-            f"kubectl scale deployment/{component.name} --replicas={component.replicas}",
-            patch_replicas(component.name, component.replicas),
-        ),
-    )
+    return point_at(cluster, component, _NOT_A_PORT)
 
 
 def _no_node(cluster: Cluster, component: Component, _rng: Random) -> Injection:
@@ -233,7 +179,7 @@ FAMILIES = (
         system_level="Virtualization",
         fault_type="Operation Error",
         carries=_called,
-        inject=_zero,
+        inject=scale_to_zero,
     ),
     Family(
         name="assign_to_non_existent_node",

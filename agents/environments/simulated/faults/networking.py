@@ -37,13 +37,19 @@ def _patch(kind: str, name: str, body: object, strategy: str = "strategic") -> s
 
 
 def _wrong_target_port(cluster: Cluster, component: Component, rng: Random) -> Injection:
-    service, original = edit(cluster, "services", component.name)
     right = component.program.port
     wrong = right
     while wrong == right:
         wrong = rng.choice(
             (right + rng.choice((1, 10, 100, 1000)), 9999, 8000, rng.randint(2000, 9998))
         )
+    return point_at(cluster, component, wrong)
+
+
+def point_at(cluster: Cluster, component: Component, wrong: int) -> Injection:
+    """Point a component's service at a port where nobody listens."""
+    service, original = edit(cluster, "services", component.name)
+    right = component.program.port
     service["spec"]["ports"][0]["targetPort"] = wrong
     commit(cluster, "services", service)
     name = re.escape(component.name)

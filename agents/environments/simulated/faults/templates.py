@@ -213,7 +213,8 @@ def _wrong_readiness(cluster: Cluster, component: Component, rng: Random) -> Inj
     )
 
 
-def _zero(cluster: Cluster, component: Component, _rng: Random) -> Injection:
+def scale_to_zero(cluster: Cluster, component: Component, _rng: Random) -> Injection:
+    """Scale a deployment to zero."""
     deployment, original = edit(cluster, "deployments", component.name)
     deployment["spec"]["replicas"] = 0
     commit(cluster, "deployments", deployment)
@@ -246,7 +247,7 @@ FAMILIES = (
         system_level="Virtualization",
         fault_type="Operation Error",
         carries=lambda _application, _component: True,
-        inject=_zero,
+        inject=scale_to_zero,
     ),
     Family(
         name="image_unpullable",
