@@ -197,15 +197,21 @@ def main() -> int:
         f"{chosen.labs} labs of real applications", [real * chosen.labs / 1024], THOUSAND_GB, "GiB"
     )
     rate = 1000 / statistics.mean(whole)
-    told = [
+    how = (
         f"`python -m tests.bench.bench_lab --count {chosen.count} --labs {chosen.labs}`, commit "
         f"{commit()}, Python {platform.python_version()}, {platform.machine()}, "
-        f"{os.cpu_count()} cores; seeds from 10,000. Times are of the process's CPU.",
+        f"{os.cpu_count()} cores; seeds from 10,000. Times are of the process's CPU."
+    )
+    speed = (
+        f"{rate:.0f} episodes with their set-up per core-second: 200,000 take "
+        f"{200_000 / rate / 16 / 60:.0f} minutes on 16 such cores."
+    )
+    told = [
+        how,
         "",
         *table.lines,
         "",
-        f"{rate:.0f} episodes with their set-up per core-second: 200,000 take "
-        f"{200_000 / rate / 16 / 60:.0f} minutes on 16 such cores.",
+        speed,
         "",
         "### Where the time of a set-up goes",
         "",
