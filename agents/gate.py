@@ -14,6 +14,7 @@ from enum import StrEnum
 from pydantic import BaseModel, JsonValue
 
 from agents.approval.audit import AuditChain
+from agents.approval.binding import order_hash
 from agents.approval.canonical import action_hash
 from agents.approval.signing import SigningKey, sign_decision
 from agents.contracts.action import Action, Preview
@@ -22,6 +23,7 @@ from agents.contracts.approval import (
     ActionDecided,
     ActionRefused,
     ApprovalRequested,
+    BoundOrder,
     DecisionPayload,
     DecisionVerdict,
     DecisionVerified,
@@ -233,6 +235,7 @@ class _Turn:
             plan_id=plan.plan_id,
             action=pending.action,
             action_hash=action_hash(pending.action),
+            order_hash=_bound_hash(pending),
             words=words_of(pending.action),
             line=line_of(command_of(pending.action)),
             preview=preview,
@@ -241,6 +244,7 @@ class _Turn:
             confidence=plan.confidence,
             proposer=PROPOSER,
             severity=plan.severity,
+            incident_namespace=plan.namespace,
             cluster=settings.cluster,
             policy_version=self.gate.policy.version,
             approvers_needed=pending.approvers_needed,
@@ -284,6 +288,9 @@ class _Turn:
             return "not-pending"
         checks = {
             "action-hash": payload.action_hash == action_hash(pending.action),
+            # a refusal by someone who signs the action alone, as older approvers do, counts too
+            "order-hash": payload.order_hash == _bound_hash(pending)
+            or (payload.order_hash is None and payload.verdict is DecisionVerdict.REFUSE),
             "cluster": payload.cluster == settings.cluster,
             "policy-version": payload.policy_version == self.gate.policy.version,
             "not-yet-valid": payload.not_before <= self.event.time,
@@ -319,6 +326,7 @@ class _Turn:
             approval_id=pending.approval_id,
             incident_id=self.incident,
             action_hash=action_hash(pending.action),
+            order_hash=_bound_hash(pending),
             verdict=DecisionVerdict.APPROVE,
             approver=GATE_KEY,
             not_before=self.event.time,
@@ -358,3 +366,20 @@ class _Turn:
 
 def _is(pending: Pending, approval_id: ApprovalId, stage: Stage) -> bool:
     return pending.approval_id == approval_id and pending.stage is stage
+
+
+def _bound_hash(pending: Pending) -> str:
+    """Return the hash of the order that a pending action would become."""
+    preview, plan = pending.preview, pending.plan
+    assert preview is not None  # noqa: S101 - nothing is asked or ordered before the dry run
+    return order_hash(
+        BoundOrder(
+            action=pending.action,
+            touched=preview.touched,
+            rollback=preview.rollback,
+            pods_affected=preview.pods_affected,
+            incident_namespace=plan.namespace,
+            severity=plan.severity,
+            confidence=plan.confidence,
+        )
+    )

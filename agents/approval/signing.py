@@ -1,7 +1,8 @@
 """Ed25519 signatures over canonical payloads, and the private key files that make them.
 
-Invariant: what is signed is always `canonical_bytes(domain, payload)`, so a signature of one kind
-never passes as another; a private key is only read from a file that its owner alone can read.
+Invariant: what is signed always begins with its domain (`canonical_bytes`, `decision_bytes`), so a
+signature of one kind never passes as another; a private key is only read from a file that its owner
+alone can read.
 """
 
 import base64
@@ -13,6 +14,7 @@ from typing import Self
 import nacl.exceptions
 import nacl.signing
 
+from agents.approval.binding import decision_bytes
 from agents.approval.canonical import Domain, canonical_bytes
 from agents.approval.keyring import KeyEntry, KeyringInvalid, Purpose, write_private
 from agents.contracts.approval import ActionDecided, DecisionPayload
@@ -74,7 +76,7 @@ class SigningKey:
 
 def sign_decision(key: SigningKey, payload: DecisionPayload) -> ActionDecided:
     """Return the signed decision about an act."""
-    signature = key.sign_bytes(canonical_bytes(Domain.DECISION, payload))
+    signature = key.sign_bytes(decision_bytes(payload))
     return ActionDecided(payload=payload, signature=signature)
 
 
@@ -92,8 +94,7 @@ def sign_control(key: SigningKey, payload: ControlPayload) -> ControlIssued:
 
 def is_decision_of(key: KeyEntry, decision: ActionDecided) -> bool:
     """Return whether the key made the decision's signature."""
-    data = canonical_bytes(Domain.DECISION, decision.payload)
-    return is_signature(key, data, decision.signature)
+    return is_signature(key, decision_bytes(decision.payload), decision.signature)
 
 
 def is_judgement_of(key: KeyEntry, judgement: OutcomeJudged) -> bool:

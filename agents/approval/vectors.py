@@ -13,10 +13,18 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from agents.approval.binding import decision_bytes, order_hash
 from agents.approval.canonical import Domain, action_hash, canonical_bytes, canonical_json
 from agents.approval.signing import SigningKey, sign_control, sign_decision, sign_judgement
-from agents.contracts.action import Action, PatchResource, ScaleWorkload, SetEnv, Workload
-from agents.contracts.approval import DecisionPayload, DecisionVerdict
+from agents.contracts.action import (
+    Action,
+    PatchResource,
+    ScaleWorkload,
+    SetEnv,
+    Touched,
+    Workload,
+)
+from agents.contracts.approval import BoundOrder, DecisionPayload, DecisionVerdict
 from agents.contracts.feedback import ControlKind, ControlPayload, Judgement, JudgementPayload
 from agents.contracts.ids import ApprovalId, IncidentId
 
@@ -30,6 +38,28 @@ _ACTIONS: tuple[Action, ...] = (
         kind="services", namespace="hotel", name="geo", strategy="merge", patch='{"spec":{}}'
     ),
 )
+_ORDERS = (
+    BoundOrder(
+        action=_ACTIONS[0],
+        touched=(
+            Touched(kind="deployments", namespace="hotel", name="geo", resource_version="4711"),
+        ),
+        rollback=ScaleWorkload(workload=_WORKLOAD, replicas=0),
+        pods_affected=3,
+        incident_namespace="hotel",
+        severity="critical",
+        confidence=80,
+    ),
+    BoundOrder(
+        action=_ACTIONS[2],
+        touched=(Touched(kind="services", namespace="hotel", name="geo", resource_version=None),),
+        rollback=None,
+        pods_affected=0,
+        incident_namespace=None,
+        severity="",
+        confidence=0,
+    ),
+)
 _NUMBERS = (0, -1, 1.5, 1e-7, 1e21, 123456789012345680.0, 5e-324, 1e-6, 100.0, -0.0)
 
 
@@ -40,6 +70,7 @@ def vectors() -> dict[str, JsonValue]:
         approval_id=ApprovalId("approval-1"),
         incident_id=IncidentId("incident-1"),
         action_hash=action_hash(_ACTIONS[0]),
+        order_hash=order_hash(_ORDERS[0]),
         verdict=DecisionVerdict.APPROVE,
         approver="änne",
         not_before=_MOMENT,
@@ -47,6 +78,7 @@ def vectors() -> dict[str, JsonValue]:
         cluster="lab",
         policy_version="0" * 64,
     )
+    refusal = decision.model_copy(update={"verdict": DecisionVerdict.REFUSE, "order_hash": None})
     judgement = JudgementPayload(
         incident_id=IncidentId("incident-1"),
         plan_id=None,
@@ -59,6 +91,7 @@ def vectors() -> dict[str, JsonValue]:
     )
     signed: list[tuple[Domain, DecisionPayload | JudgementPayload | ControlPayload, str]] = [
         (Domain.DECISION, decision, sign_decision(key, decision).signature),
+        (Domain.DECISION, refusal, sign_decision(key, refusal).signature),
         (Domain.JUDGEMENT, judgement, sign_judgement(key, judgement).signature),
         (Domain.CONTROL, control, sign_control(key, control).signature),
     ]
@@ -73,17 +106,39 @@ def vectors() -> dict[str, JsonValue]:
             }
             for action in _ACTIONS
         ],
+        "orders": [
+            {
+                "order": order.model_dump(mode="json"),
+                "canonical": canonical_json(order),
+                "hash": order_hash(order),
+            }
+            for order in _ORDERS
+        ],
         "signed": [
             {
                 "domain": domain.value,
-                "payload": payload.model_dump(mode="json"),
-                "bytes": base64.b64encode(canonical_bytes(domain, payload)).decode(),
+                "payload": _plain(payload),
+                "bytes": base64.b64encode(_bytes(domain, payload)).decode(),
                 "signature": signature,
             }
             for domain, payload, signature in signed
         ],
         "numbers": [{"value": value, "canonical": canonical_json(value)} for value in _NUMBERS],
     }
+
+
+def _bytes(domain: Domain, payload: DecisionPayload | JudgementPayload | ControlPayload) -> bytes:
+    if isinstance(payload, DecisionPayload):
+        return decision_bytes(payload)
+    return canonical_bytes(domain, payload)
+
+
+def _plain(payload: DecisionPayload | JudgementPayload | ControlPayload) -> dict[str, JsonValue]:
+    """Return the payload as it is sent: a null `order_hash` is left out."""
+    plain: dict[str, JsonValue] = payload.model_dump(mode="json")
+    if plain.get("order_hash", "") is None:
+        del plain["order_hash"]
+    return plain
 
 
 def main(arguments: list[str]) -> None:

@@ -11,6 +11,7 @@ DecisionRejected    a decision, judgement or control that nobody with a key can 
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from agents.approval.binding import bound_by_order, order_hash
 from agents.approval.canonical import action_hash
 from agents.approval.keyring import KeyEntry, Keyring, Purpose
 from agents.approval.signing import is_control_of, is_decision_of, is_judgement_of
@@ -23,6 +24,7 @@ from agents.policy.refusal import Refusal
 from agents.policy.render import line_of
 
 MAX_VALIDITY = timedelta(days=1)
+MAX_CLOCK_SKEW = timedelta(minutes=5)
 
 
 class RejectCode(StrEnum):
@@ -36,6 +38,8 @@ class RejectCode(StrEnum):
     WRONG_CLUSTER = "wrong_cluster"
     WRONG_POLICY = "wrong_policy"
     WRONG_ACTION = "wrong_action"
+    WRONG_ORDER = "wrong_order"
+    UNBOUND = "unbound"
     WRONG_LINE = "wrong_line"
     WRONG_ROLLBACK = "wrong_rollback"
     WRONG_APPROVAL = "wrong_approval"
@@ -117,6 +121,10 @@ def check_control(control: ControlIssued, *, keyring: Keyring, now: datetime) ->
         )
     if not is_control_of(key, control):
         raise DecisionRejected(RejectCode.BAD_SIGNATURE, f"not signed by {payload.operator!r}")
+    if payload.issued_at > now + MAX_CLOCK_SKEW:  # it would outlive every later order
+        raise DecisionRejected(
+            RejectCode.NOT_YET_VALID, f"issued at {payload.issued_at}, it is {now}"
+        )
     if payload.expires is not None and now >= payload.expires:
         raise DecisionRejected(RejectCode.EXPIRED, f"expired at {payload.expires}, it is {now}")
     return key
@@ -151,8 +159,9 @@ def check_order(
     if verdict.ruling is Ruling.DENY:
         raise OrderRejected(RejectCode.DENIED_BY_POLICY, f"{verdict.reason}: {verdict.message}")
     _check_rollback(order, policy=policy, context=context)
+    bound = order_hash(bound_by_order(order))
     signers = [
-        _check_one(decision, order, digest, keyring=keyring, now=now)
+        _check_one(decision, order, digest, bound, keyring=keyring, now=now)
         for decision in order.decisions
     ]
     _check_signers(order, signers, policy=policy, context=context, automatic=verdict.allowed)
@@ -194,7 +203,13 @@ def _check_act(order: ActionApproved) -> str:
 
 
 def _check_one(
-    decision: ActionDecided, order: ActionApproved, digest: str, *, keyring: Keyring, now: datetime
+    decision: ActionDecided,
+    order: ActionApproved,
+    digest: str,
+    bound: str,
+    *,
+    keyring: Keyring,
+    now: datetime,
 ) -> KeyEntry:
     """Return the key of one decision that approves exactly this order."""
     key = check_decision(decision, keyring=keyring, now=now)
@@ -211,6 +226,17 @@ def _check_one(
             raise OrderRejected(code, f"{payload.approver} signed {signed}, ordered is {ordered}")
     if payload.verdict is not DecisionVerdict.APPROVE:
         raise OrderRejected(RejectCode.REFUSED, f"{payload.approver} did not approve")
+    if payload.order_hash is None:
+        raise OrderRejected(
+            RejectCode.UNBOUND,
+            f"{payload.approver} signed no order_hash: the rollback and what is touched stay free",
+        )
+    if payload.order_hash != bound:
+        raise OrderRejected(
+            RejectCode.WRONG_ORDER,
+            f"{payload.approver} signed an order {payload.order_hash}, this one is {bound}: its "
+            "rollback, what it touches or a fact that policy asks has changed",
+        )
     return key
 
 
@@ -225,8 +251,8 @@ def _check_signers(
     """Refuse the proposer, one voice counted twice, too few, and the gate out of its place."""
     if any(key.name == context.proposer for key in signers):
         raise OrderRejected(RejectCode.PROPOSER_APPROVES, f"{context.proposer} proposed the act")
-    if len({key.public_key for key in signers}) != len(signers):
-        raise OrderRejected(RejectCode.DUPLICATE_APPROVER, "one key signed more than once")
+    if len({key.name for key in signers}) != len(signers):  # two keys of one name are one voice
+        raise OrderRejected(RejectCode.DUPLICATE_APPROVER, "one approver signed more than once")
     by_gate = [key for key in signers if Purpose.GATE in key.purposes]
     if by_gate:
         if not automatic or len(signers) > 1:

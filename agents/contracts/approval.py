@@ -65,6 +65,9 @@ class ApprovalRequested(Fact):
     plan_id: PlanId
     action: Action
     action_hash: str
+    order_hash: str | None = Field(
+        default=None, description="of all that the order will act by; see docs/approvals.md"
+    )
     words: str = Field(description="the action in one sentence")
     line: str = Field(description="the action as a kubectl line")
     preview: Preview
@@ -73,6 +76,7 @@ class ApprovalRequested(Fact):
     confidence: int
     proposer: str
     severity: str
+    incident_namespace: str | None = None
     cluster: str
     policy_version: str
     approvers_needed: int = Field(default=1, ge=1)
@@ -80,12 +84,29 @@ class ApprovalRequested(Fact):
     expires: datetime
 
 
+class BoundOrder(Order):
+    """Everything that the Executor acts by beside the payload; its hash is the order's hash."""
+
+    action: Action
+    touched: tuple[Touched, ...]
+    rollback: Action | None
+    pods_affected: int = Field(ge=0)
+    incident_namespace: str | None
+    severity: str
+    confidence: int
+
+
 class DecisionPayload(Order):
-    """What is signed."""
+    """What is signed.
+
+    order_hash: the hash of a `BoundOrder`. It is left out where it is null: such a decision binds
+    the action alone, so it may refuse but approves nothing.
+    """
 
     approval_id: ApprovalId
     incident_id: IncidentId
     action_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
+    order_hash: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     verdict: DecisionVerdict
     approver: str = Field(min_length=1, max_length=256)
     not_before: datetime

@@ -32,7 +32,15 @@ KAFKA = {
     "sasl_plain_username": LOGIN["username"],
     "sasl_plain_password": LOGIN["password"],
 }
-COPIED = ("approval_id", "incident_id", "action_hash", "cluster", "policy_version")
+COPIED = (
+    "approval_id",
+    "incident_id",
+    "action_hash",
+    "order_hash",
+    "cluster",
+    "policy_version",
+)
+BOUND = ("action", "incident_namespace", "severity", "confidence")
 
 
 def canonical(value: dict) -> bytes:
@@ -49,6 +57,10 @@ def decide(request: dict, verdict: str) -> bytes:
     """Return the signed decision about a request."""
     if hashlib.sha256(canonical(request["action"])).hexdigest() != request["action_hash"]:
         raise SystemExit("the request shows another action than the one to be approved")
+    bound = {name: request["preview"][name] for name in ("touched", "rollback", "pods_affected")}
+    bound |= {name: request[name] for name in BOUND}
+    if hashlib.sha256(canonical(bound)).hexdigest() != request["order_hash"]:
+        raise SystemExit("the request shows another order than the one to be approved")
     payload = {name: request[name] for name in COPIED} | {
         "verdict": verdict,
         "approver": NAME,

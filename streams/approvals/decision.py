@@ -1,9 +1,10 @@
 """A decision about a request, made and signed on the approver's side.
 
-Invariant: what is signed is what the request said, hash of the action included, and the hash is
-computed anew from the action that was shown; a request that lies about it is not signed.
+Invariant: what is signed is what the request said, and both hashes (the action's, the order's) are
+computed anew from what was shown; a request that lies about either is not signed.
 """
 
+from agents.approval.binding import bound_by_request, order_hash
 from agents.approval.canonical import action_hash
 from agents.approval.signing import SigningKey, sign_decision
 from agents.contracts.approval import (
@@ -20,7 +21,7 @@ COMMENT_CHARS = 2000
 
 
 class RequestFalse(AoiError):
-    """The hash of a request is not that of the action which it shows."""
+    """A hash of a request is not that of what it shows."""
 
 
 def decide(
@@ -41,10 +42,17 @@ def decide(
             f"request {request.approval_id} shows an action of hash {shown} and asks for "
             f"{request.action_hash}: do not decide it, tell the operators"
         )
+    bound = order_hash(bound_by_request(request))
+    if bound != request.order_hash:
+        raise RequestFalse(
+            f"request {request.approval_id} shows an order of hash {bound} and asks for "
+            f"{request.order_hash}: do not decide it, tell the operators"
+        )
     payload = DecisionPayload(
         approval_id=request.approval_id,
         incident_id=request.incident_id,
         action_hash=shown,
+        order_hash=bound,
         verdict=verdict,
         approver=approver,
         not_before=request.requested_at,

@@ -138,6 +138,7 @@ class Pipeline:
             approval_id=asked.approval_id,
             incident_id=asked.incident_id,
             action_hash=asked.action_hash,
+            order_hash=asked.order_hash,
             verdict=self.decide(asked),
             approver="alice",
             not_before=happened.time,

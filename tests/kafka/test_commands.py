@@ -14,6 +14,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from agents.approval.binding import bound_by_request, order_hash
 from agents.approval.canonical import action_hash
 from agents.approval.keyring import Keyring, Purpose
 from agents.approval.verify import check_decision
@@ -99,6 +100,7 @@ def asked(name: str, *, minutes: float = 15) -> Event:
         requested_at=now - timedelta(minutes=1),
         expires=now + timedelta(minutes=minutes),
     )
+    fact = fact.model_copy(update={"order_hash": order_hash(bound_by_request(fact))})
     return Event(
         id=EventId(f"r-{name}"), source="aoi/gate", time=fact.requested_at, key=name, fact=fact
     )

@@ -5,12 +5,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from agents.approval.binding import bound_by_order, decision_bytes, order_hash
 from agents.approval.canonical import action_hash
 from agents.approval.keyring import KeyEntry, Keyring, KeyringInvalid, Purpose
 from agents.approval.signing import SigningKey, sign_decision
 from agents.approval.verify import OrderRejected, check_decision, check_order
-from agents.contracts.action import Action, DeleteResource, RestartRollout, ScaleWorkload, Workload
-from agents.contracts.approval import ActionApproved, ActionDecided, DecisionPayload
+from agents.contracts.action import (
+    Action,
+    DeleteResource,
+    RestartRollout,
+    ScaleWorkload,
+    Touched,
+    Workload,
+)
+from agents.contracts.approval import ActionApproved, ActionDecided, BoundOrder, DecisionPayload
 from agents.policy.actions import command_of
 from agents.policy.decide import PreviewFacts
 from agents.policy.render import line_of
@@ -38,6 +46,18 @@ def keyring(*more: KeyEntry) -> Keyring:
     return Keyring((*(key for key in known if key.name not in replaced), *more))
 
 
+def bound(action: Action) -> BoundOrder:
+    return BoundOrder(
+        action=action,
+        touched=(),
+        rollback=None,
+        pods_affected=1,
+        incident_namespace="hotel-1",
+        severity="critical",
+        confidence=80,
+    )
+
+
 def decided(
     action: Action = SCALE, key: SigningKey = ANNA, approver: str = "anna", **changes: object
 ) -> ActionDecided:
@@ -45,6 +65,7 @@ def decided(
         "approval_id": "approval-1",
         "incident_id": "incident-1",
         "action_hash": action_hash(action),
+        "order_hash": order_hash(bound(action)),
         "verdict": "approve",
         "approver": approver,
         "not_before": NOW - timedelta(minutes=1),
@@ -137,6 +158,45 @@ OTHER: Action = ScaleWorkload(workload=WORKLOAD, replicas=1)
 )
 def test_an_order_is_rejected_for_its_fault(code: str, attack: ActionApproved) -> None:
     assert check(attack) == code
+
+
+TOUCHED = Touched(kind="deployments", namespace="hotel-1", name="geo", resource_version="7")
+UNDO: Action = ScaleWorkload(workload=WORKLOAD, replicas=0)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"touched": (TOUCHED.model_copy(update={"resource_version": "8"}),)},
+        {"touched": ()},
+        {"touched": (TOUCHED, TOUCHED.model_copy(update={"name": "rate"}))},
+        {"rollback": None},
+        {"rollback": UNDO.model_copy(update={"replicas": 1})},
+        {"pods_affected": 2},
+        {"severity": "info"},
+        {"confidence": 81},
+        {"incident_namespace": None},
+    ],
+)
+def test_what_the_order_acts_by_is_bound_by_the_signature(changes: dict[str, object]) -> None:
+    shown = order(touched=(TOUCHED,), rollback=UNDO)
+    approval = decided(order_hash=order_hash(bound_by_order(shown)))
+    approved = shown.model_copy(update={"decisions": (approval,)})
+    assert check(approved) == "accepted"
+    # policy refuses a rollback of what is not touched before any signature is looked at
+    expected = {"wrong_order"} if changes.get("touched") != () else {"wrong_rollback"}
+    assert {check(approved.model_copy(update=changes))} <= expected | {"denied_by_policy"}
+    assert check(approved.model_copy(update=changes)) != "accepted"
+
+
+def test_a_decision_that_binds_the_action_alone_approves_nothing() -> None:
+    assert check(order(decided(order_hash=None))) == "unbound"
+
+
+def test_what_was_signed_before_the_order_hash_keeps_its_bytes() -> None:
+    old = decided(order_hash=None)
+    assert b"order_hash" not in decision_bytes(old.payload)
+    assert check_decision(old, keyring=keyring(), now=NOW).name == "anna"
 
 
 def test_two_people_are_enough_for_what_needs_two() -> None:

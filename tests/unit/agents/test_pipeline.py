@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from agents.approval.audit import verify_chain
+from agents.approval.audit_proof import verify_chain
+from agents.approval.binding import bound_by_order, order_hash
 from agents.approval.signing import sign_decision
 from agents.contracts.action import Action, ApplyManifest, DeleteResource, Preview
 from agents.contracts.approval import (
@@ -249,11 +250,11 @@ async def test_rates_hold_when_many_orders_come_at_once() -> None:
 def again(order: ActionApproved, number: int) -> ActionApproved:
     """Return the order as if another plan had led to it, signed by the gate."""
     approval_id = ApprovalId(f"approval-{number}")
-    payload = order.decisions[0].payload.model_copy(update={"approval_id": approval_id})
-    decision = sign_decision(GATE, payload)
-    return order.model_copy(
-        update={"approval_id": approval_id, "decisions": (decision,), "touched": ()}
+    free = order.model_copy(update={"approval_id": approval_id, "touched": ()})
+    payload = order.decisions[0].payload.model_copy(
+        update={"approval_id": approval_id, "order_hash": order_hash(bound_by_order(free))}
     )
+    return free.model_copy(update={"decisions": (sign_decision(GATE, payload),)})
 
 
 async def test_a_rollback_that_holds_a_secret_is_not_published() -> None:
@@ -301,6 +302,7 @@ def decision(asked: ApprovalRequested, verdict: DecisionVerdict) -> DecisionVeri
         approval_id=asked.approval_id,
         incident_id=asked.incident_id,
         action_hash=asked.action_hash,
+        order_hash=asked.order_hash,
         verdict=verdict,
         approver="alice",
         not_before=at(0),

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from agents.approval.binding import bound_by_request, order_hash
 from agents.approval.canonical import action_hash
 from agents.approval.keyring import Keyring, Purpose
 from agents.approval.signing import SigningKey
@@ -20,7 +21,7 @@ from streams.wire import outgoing
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 KEY = SigningKey(b"k" * 32)
 ACTION = RestartRollout(workload=Workload(kind="deployments", namespace="shop", name="cart"))
-REQUEST = ApprovalRequested(
+UNBOUND = ApprovalRequested(
     approval_id=ApprovalId("a"),
     incident_id=IncidentId("i"),
     plan_id=PlanId("p"),
@@ -39,6 +40,7 @@ REQUEST = ApprovalRequested(
     requested_at=NOW,
     expires=NOW + timedelta(minutes=15),
 )
+REQUEST = UNBOUND.model_copy(update={"order_hash": order_hash(bound_by_request(UNBOUND))})
 ASKED = Event(id=EventId("r"), source="aoi/gate", time=NOW, key="a", fact=REQUEST)
 
 
@@ -61,9 +63,21 @@ def test_the_same_verdict_is_the_same_event() -> None:
 
 
 def test_a_request_that_shows_another_act_is_not_signed() -> None:
-    false = REQUEST.model_copy(update={"action_hash": "0" * 64})
+    for part in ("action_hash", "order_hash"):
+        false = REQUEST.model_copy(update={part: "0" * 64})
+        with pytest.raises(RequestFalse):
+            decide(false, DecisionVerdict.APPROVE, approver="alice", key=KEY)
+
+
+def test_a_request_that_shows_another_rollback_is_not_signed() -> None:
+    preview = REQUEST.preview.model_copy(update={"rollback": ACTION})
     with pytest.raises(RequestFalse):
-        decide(false, DecisionVerdict.APPROVE, approver="alice", key=KEY)
+        decide(
+            REQUEST.model_copy(update={"preview": preview}),
+            DecisionVerdict.APPROVE,
+            approver="alice",
+            key=KEY,
+        )
 
 
 def test_the_record_of_a_decision_is_read_back_equal() -> None:
