@@ -26,6 +26,8 @@ SINCE = "2m"
 SPARE_STEPS = 4
 ENOUGH = 0.7
 USUAL_REPAIR = 0.75
+REVIEW = "ReviewRequested"
+"""The alert of a review that somebody asked for: nothing has fired."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,18 +53,22 @@ class Expert:
     acts: list[str] = field(default_factory=list)
     checks: int = 0
     found: tuple[Rule, Finding, None] | None = None
+    reviewing: bool = False
 
     def advise(self, situation: Situation) -> Advice:
         """Return the next reply."""
         incident = situation.incident
         if self.notes is None:
             self.notes = Notes(entry=incident.alerts[0].labels.get("service", ""))
+            self._begin(incident.alerts[0].labels.get("alertname", ""))
         notes, last = self.notes, situation.memory.last
         summary = self._read(notes, last) if last is not None else ""
         left = situation.max_steps - situation.step
         rule, finding, look = self.found or self._judge(notes)
         if finding is None and look is not None and not self._wants(look):
             finding, look = Finding(service=look.service), None
+        if self.reviewing and left == 0 and not self.found:
+            look = None  # the last step answers
         if self.task is Task.DETECTION:
             return self._detect(notes, summary, finding, look)
         if finding is None:
@@ -74,6 +80,12 @@ class Expert:
             self.found = (rule, finding, None)
             return self._mend(situation, summary, rule, finding)
         return self._submit(summary, rule, finding)
+
+    def _begin(self, alert: str) -> None:
+        """Take the rules of the occasion; without any for a review, those of alerts must do."""
+        reviewing = alert == REVIEW and any(rule.review for rule in self.rules)
+        self.rules = tuple(rule for rule in self.rules if rule.review is reviewing)
+        self.reviewing = reviewing
 
     def _read(self, notes: Notes, last: LastStep) -> str:
         """Note the step and return the line that keeps it: a rule's own where one has it."""
@@ -98,10 +110,14 @@ class Expert:
         """Return whether to take a look that only makes sure: mostly where the cause matters."""
         if look.needed:
             return True
+        if self.reviewing:
+            return self.task is not Task.DETECTION
         share = {Task.DETECTION: 0.0, Task.LOCALIZATION: 0.3}.get(self.task, 1.0)
         return happens(self.rng, share)
 
     def _survey(self, notes: Notes) -> str | None:
+        if self.reviewing:
+            return None  # its rules ask for all that they need
         for survey in self.order:
             if survey is Survey.PODS and notes.pods is None:
                 return "kubectl get pods"
@@ -126,6 +142,12 @@ class Expert:
     def _detect(
         self, notes: Notes, summary: str, finding: Finding | None, look: Look | None
     ) -> Advice:
+        if self.reviewing:
+            if finding is None and look is not None:
+                return self._probe(summary, look.line, notes, 0)
+            return self._answer(
+                summary, finding.service if finding else "", 90, "Yes" if finding else "No"
+            )
         bad, leaf = notes.bad_pods, notes.leaf()
         if finding is not None or bad or leaf is not None:
             target = finding.service if finding else next(iter(bad), leaf.callee if leaf else "")
@@ -159,7 +181,7 @@ class Expert:
         assert self.notes is not None  # noqa: S101 - set by `advise`
         last = situation.memory.last
         failed = last is not None and (last.refusal is not None or last.exit_code != 0)
-        if self.acts and not failed:
+        if self.acts and not failed and not self._unfinished(rule, finding):
             return self._after(summary, rule, finding)
         look = None if self.acts else rule.prepare(self.notes, finding)
         if look is not None and look.line not in self.asked:
@@ -167,11 +189,18 @@ class Expert:
         repairs = [
             line for line in rule.repairs(self.notes, finding, self.rng) if line not in self.acts
         ]
-        if not repairs or len(self.acts) > 1:
+        if not repairs or (len(self.acts) > 1 and not rule.together):
             return self._answer(summary, finding.service, 40, None)
-        line = self._chosen(repairs)
+        line = repairs[0] if rule.together else self._chosen(repairs)
         self.acts.append(line)
         return self._reply(summary, finding.service, 95, ReplyAction.ACT, line)
+
+    def _unfinished(self, rule: Rule, finding: Finding) -> bool:
+        """Return whether a repair of several acts has some left."""
+        assert self.notes is not None  # noqa: S101 - set by `advise`
+        if not rule.together:
+            return False
+        return any(line not in self.acts for line in rule.repairs(self.notes, finding, self.rng))
 
     def _chosen(self, repairs: list[str]) -> str:
         for line in repairs:

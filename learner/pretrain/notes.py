@@ -41,6 +41,8 @@ class Notes:
     silent: bool = False
     own: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     """rule -> service -> what that rule alone reads of it."""
+    groups: dict[str, object] = field(default_factory=dict)
+    """group of rules -> what its rules know together."""
 
     def service_of(self, pod: str) -> str:
         """Return the service of a pod that the table named, else the name itself."""

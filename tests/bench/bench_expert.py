@@ -20,7 +20,7 @@ from pathlib import Path
 from random import Random
 
 from agents.contracts.incident import Task
-from agents.environments.simulated.incidents import generate
+from agents.environments.simulated.incidents import Scenario, generate
 from agents.environments.simulated.lab import Lab
 from agents.environments.simulated.splits import families_of
 from agents.observer.reply import ReplyAction, reply_text
@@ -55,7 +55,13 @@ def play(family: str, task: Task, number: int, rules: tuple[Rule, ...] | None = 
     """Let the expert solve incident `number` of a family and task; with every rule by default."""
     seed = FIRST + number
     healthy = task is Task.DETECTION and number % 2 == 1
-    lab = Lab(generate(seed, family=family, task=task, healthy=healthy))
+    return solve(generate(seed, family=family, task=task, healthy=healthy), seed, rules)
+
+
+def solve(scenario: Scenario, seed: int, rules: tuple[Rule, ...] | None = None) -> Played:
+    """Let the expert solve a scenario; the seed is that of its own choices."""
+    family, task = scenario.family or "healthy", scenario.task
+    lab = Lab(scenario)
     rng = Random(seed)
     expert = Expert(
         task=task,

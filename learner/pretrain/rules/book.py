@@ -29,9 +29,21 @@ def withheld_rules() -> tuple[Rule, ...]:
     return _rules_in(_HERE / "withheld", f"{__package__}.withheld")
 
 
+def review_rules() -> tuple[Rule, ...]:
+    """Return the rules of reviews in the order in which they are asked."""
+    folder = _HERE / "withheld" / "review"
+    found = (
+        getattr(import_module(f"{__package__}.withheld.review.{path.stem}"), "RULE", None)
+        for path in sorted(folder.glob("*.py"))
+        if path.stem not in _APART
+    )
+    rules = [rule for rule in found if rule is not None]
+    return tuple(sorted(rules, key=lambda rule: rule.rank))
+
+
 def every_rule() -> tuple[Rule, ...]:
     """Return the rules of all families, for measuring; demonstrations use `RULES`.
 
     The withheld ones stand first: theirs are the more particular signs.
     """
-    return (*withheld_rules(), *RULES)
+    return (*withheld_rules(), *RULES, *review_rules())

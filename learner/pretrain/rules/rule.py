@@ -37,7 +37,9 @@ class Rule:
     know, or None. repairs: kubectl lines of which each alone mends it, the usual one first.
     check: the read that shows the repair. read: notes in `Notes.own` what only this rule reads in
     a step and returns the line that keeps it, or None. cautious: its looks come before what other
-    rules find.
+    rules find. review: it is for reviews that somebody asked for, where no alert fires, and for
+    nothing else. together: its repairs are one, all of them are needed. rank: what comes first
+    among the rules of reviews.
     """
 
     name: str
@@ -51,6 +53,9 @@ class Rule:
     )
     read: Callable[[Notes, LastStep], str | None] = lambda _notes, _last: None
     cautious: bool = False
+    review: bool = False
+    together: bool = False
+    rank: int = 0
 
 
 def pod_look(service: str, row: PodRow) -> Look:
