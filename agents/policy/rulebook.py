@@ -1,53 +1,85 @@
 """Reads the folder of rules that an operator edits, and refuses it whole when any part is wrong.
 
 Invariant: rules that were loaded parse, fit the schema, carry an @id and a @message each, and are
-exactly the files of the folder: a file that would be ignored is an error too.
+exactly the files of the folder: a file that would be ignored is an error too. Hidden files (an
+editor's, a mounted ConfigMap's) are none of it, and the folder `tests` decides nothing.
 """
 
 import hashlib
 import json
 import tomllib
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import cedarpy
 
 from agents.contracts.action import Action
+from agents.policy.limits import Limits, LimitsInvalid, read_limits
 
-POLICY_FILES = ("never.cedar", "ask.cedar", "automatic.cedar")
 SCHEMA_FILE = "schema.cedarschema"
 APPROVERS_FILE = "approvers.toml"
+SETTINGS_FILE = "settings.toml"
+TESTS_FOLDER = "tests"
 ACTION_TYPES: frozenset[str] = frozenset(
     action.model_fields["type"].default for action in get_args(get_args(Action)[0])
 )
-_FILES = frozenset({*POLICY_FILES, SCHEMA_FILE, APPROVERS_FILE})
 
 
 class PolicyInvalid(Exception):
     """The rules cannot be used; the message names the file and what to change."""
 
 
-@dataclass(frozen=True, slots=True)
-class Book:
-    """One parsed policy set, and the (@id, @message) of each of its policies."""
+class Part(StrEnum):
+    """A file of policies, by what its policies say."""
 
-    policies: cedarpy.PolicySet
-    reasons: dict[str, tuple[str, str]]
+    NEVER = "never"
+    ASK = "ask"
+    AUTOMATIC = "automatic"
+
+    @property
+    def file(self) -> str:
+        """The file's name."""
+        return f"{self}.cedar"
+
+
+class Effect(StrEnum):
+    """What a policy does where it holds."""
+
+    PERMIT = "permit"
+    FORBID = "forbid"
+
+
+_FILES = frozenset({*(part.file for part in Part), SCHEMA_FILE, APPROVERS_FILE, SETTINGS_FILE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One policy as its file has it: name is its @id, order its place over all files."""
+
+    name: str
+    message: str
+    part: Part
+    effect: Effect
+    order: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """Everything of a folder.
 
-    asked: `never` and `ask`, what may be done at all. automatic: `never` and `automatic`, what may
-    be done unasked. approvers: by action type, with `default`.
+    policies: `never`, `ask` and `automatic` as the one set that Cedar is asked. A `forbid` of
+    `automatic` must not deny, so it stands there as a permit: `by_id` keeps what it is.
+    approvers: by action type, with `default`.
     """
 
     version: str
-    asked: Book
-    automatic: Book
+    policies: cedarpy.PolicySet
+    by_id: dict[str, Rule]
     approvers: dict[str, int]
+    limits: Limits
 
 
 def read_rulebook(folder: Path) -> Rules:
@@ -58,19 +90,21 @@ def read_rulebook(folder: Path) -> Rules:
         f'permit (principal, action == Action::"{name}", resource);' for name in ACTION_TYPES
     )
     _validate(SCHEMA_FILE, every_act, schema)
-    never, ask, automatic = (texts[name] for name in POLICY_FILES)
-    for name in POLICY_FILES:
-        _validate(name, texts[name], schema)
+    for part in Part:
+        _validate(part.file, texts[part.file], schema)
+    parsed = {part: _bodies(texts[part.file]) for part in Part}
     return Rules(
         version=_digest(texts),
-        asked=_book(never + "\n" + ask),
-        automatic=_book(never + "\n" + automatic),
+        policies=_one_set(parsed),
+        by_id=_by_id(parsed),
         approvers=_approvers(texts[APPROVERS_FILE]),
+        limits=_limits(texts[SETTINGS_FILE]),
     )
 
 
 def _texts(folder: Path) -> dict[str, str]:
-    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    entries = list(folder.iterdir()) if folder.is_dir() else []
+    names = {path.name for path in entries if not path.name.startswith(".")} - {TESTS_FOLDER}
     if names != _FILES:
         missing, strange = sorted(_FILES - names), sorted(names - _FILES)
         raise PolicyInvalid(
@@ -89,18 +123,65 @@ def _validate(name: str, text: str, schema: str) -> None:
         raise PolicyInvalid(f"{name}: {'; '.join(str(error) for error in result.errors)}")
 
 
-def _book(text: str) -> Book:
-    static = json.loads(cedarpy.policies_to_json_str(text))["staticPolicies"]
-    reasons: dict[str, tuple[str, str]] = {}
-    for policy, body in static.items():
-        annotations = body.get("annotations", {})
-        identity, message = annotations.get("id"), annotations.get("message")
-        if not identity or not message:
-            raise PolicyInvalid(f"expected every policy to have @id and @message, see {identity}")
-        reasons[policy] = (identity, message)
-    if len({identity for identity, _ in reasons.values()}) != len(reasons):
-        raise PolicyInvalid("expected each @id once")
-    return Book(cedarpy.PolicySet.from_str(text), reasons)
+Body = dict[str, Any]
+
+
+def _bodies(text: str) -> list[Body]:
+    """Return the policies of a text in Cedar's JSON form, in the order in which they stand."""
+    parsed = json.loads(cedarpy.policies_to_json_str(text))
+    if parsed.get("templates"):
+        raise PolicyInvalid("expected policies without a ?principal or ?resource to fill in")
+    static = parsed["staticPolicies"]
+    return [
+        static[name] for name in sorted(static, key=lambda one: int(one.removeprefix("policy")))
+    ]
+
+
+def _one_set(parsed: dict[Part, list[Body]]) -> cedarpy.PolicySet:
+    """Return all policies as one set, in which only `never` and `ask` can forbid."""
+    bodies = [body for part in (Part.NEVER, Part.ASK) for body in parsed[part]]
+    bodies += [{**body, "effect": Effect.PERMIT} for body in parsed[Part.AUTOMATIC]]
+    return cedarpy.PolicySet.from_str("\n".join(_source(body) for body in bodies))
+
+
+def _by_id(parsed: dict[Part, list[Body]]) -> dict[str, Rule]:
+    rules: list[Rule] = []
+    for part, bodies in parsed.items():
+        for body in bodies:
+            annotations = body.get("annotations", {})
+            name, message = annotations.get("id"), annotations.get("message")
+            if not name or not message:
+                raise PolicyInvalid(
+                    f"{part.file}: expected every policy to have @id and @message, see {name}"
+                )
+            effect = Effect(body["effect"])
+            if part is Part.NEVER and effect is Effect.PERMIT:
+                raise PolicyInvalid(
+                    f"{part.file}: {name} permits; what may be done stands in {Part.ASK.file} "
+                    f"and {Part.AUTOMATIC.file}"
+                )
+            rules.append(
+                Rule(
+                    name=name,
+                    message=message,
+                    part=part,
+                    effect=effect,
+                    order=len(rules),
+                    text=_source(body),
+                )
+            )
+    by_id = {rule.name: rule for rule in rules}
+    if len(by_id) != len(rules):
+        names = [rule.name for rule in rules]
+        raise PolicyInvalid(
+            f"expected each @id once: {sorted({one for one in names if names.count(one) > 1})}"
+        )
+    return by_id
+
+
+def _source(body: Body) -> str:
+    document = {"staticPolicies": {"policy": body}, "templates": {}, "templateLinks": []}
+    return cedarpy.policies_from_json_str(json.dumps(document)).strip()
 
 
 def _approvers(text: str) -> dict[str, int]:
@@ -111,7 +192,19 @@ def _approvers(text: str) -> dict[str, int]:
     approvers = {name: count for name, count in table.items() if type(count) is int and count >= 1}
     if len(approvers) != len(table) or "default" not in approvers:
         raise PolicyInvalid(f"{APPROVERS_FILE}: expected counts from 1 up, and a default")
+    strange = sorted(approvers.keys() - ACTION_TYPES - {"default"})
+    if strange:
+        raise PolicyInvalid(
+            f"{APPROVERS_FILE}: {strange} are no acts; expected {', '.join(sorted(ACTION_TYPES))}"
+        )
     return approvers
+
+
+def _limits(text: str) -> Limits:
+    try:
+        return read_limits(text)
+    except LimitsInvalid as error:
+        raise PolicyInvalid(f"{SETTINGS_FILE}: {error}") from error
 
 
 def _digest(texts: dict[str, str]) -> str:

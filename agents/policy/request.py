@@ -1,0 +1,176 @@
+"""The circumstances of an act, and the question that Cedar is asked about it.
+
+Invariant: every fact of the schema is there with its own type, or no question is asked; what the
+operator's settings say and what the process was started with both hold.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from agents.contracts.action import Action, DeleteResource, Preview
+from agents.policy.facts import ActionFacts, facts_of
+from agents.policy.kinds import KINDS
+from agents.policy.limits import FreezeRule, Limits, matches, stricter
+from agents.policy.refusal import ReasonCode, Refusal
+
+ALL_LOST = 100
+_SCALED = frozenset({"deployments", "statefulsets", "replicasets", "daemonsets"})
+
+Facts = dict[str, str | int | bool | list[str] | dict[str, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewFacts:
+    """What a dry run showed: how many pods change, by how many replicas, and what share is lost.
+
+    replicas_lost_percent: of the workload's replicas before the act, 0 where it takes none.
+    """
+
+    pods_affected: int
+    replica_delta: int = 0
+    replicas_lost_percent: int = 0
+
+    @classmethod
+    def of(cls, action: Action, preview: Preview) -> Self:
+        """Return the facts of a preview."""
+        return cls.between(action, preview.rollback, preview.pods_affected)
+
+    @classmethod
+    def between(cls, action: Action, rollback: Action | None, pods_affected: int) -> Self:
+        """Return the facts of an act and of what undoes it, which tells the replicas before.
+
+        An act that sets replicas where nothing tells how many there were counts as taking all.
+        """
+        if isinstance(action, DeleteResource) and action.kind in _SCALED:
+            return cls(pods_affected=pods_affected, replicas_lost_percent=ALL_LOST)
+        try:
+            after = facts_of(action).replicas
+            before = -1 if rollback is None else facts_of(rollback).replicas
+        except (ValueError, Refusal):
+            return cls(pods_affected=pods_affected, replicas_lost_percent=ALL_LOST)
+        if after < 0 or isinstance(rollback, DeleteResource):  # none set, or the first of its name
+            return cls(pods_affected=pods_affected)
+        if before < 0:
+            return cls(pods_affected=pods_affected, replicas_lost_percent=ALL_LOST)
+        lost = max(0, before - after) * ALL_LOST // before if before else 0
+        return cls(
+            pods_affected=pods_affected, replica_delta=after - before, replicas_lost_percent=lost
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The circumstances of an act.
+
+    managed, own: globs of namespaces, those that AOI may change and those that it runs in.
+    protected: globs over `namespace/kind/name`. preview: None before the dry run, when nothing is
+    allowed unasked. acts_*: acts already begun, of the incident and of the last hour. now: aware,
+    for the operator's calendar of freezes; without it, one with windows denies.
+    """
+
+    incident_id: str
+    incident_namespace: str | None
+    managed: tuple[str, ...]
+    severity: str
+    confidence: int
+    proposer: str
+    own: tuple[str, ...] = ()
+    protected: tuple[str, ...] = ()
+    freeze: bool = False
+    now: datetime | None = None
+    preview: PreviewFacts | None = None
+    acts_this_incident: int = 0
+    acts_this_hour: int = 0
+    max_acts_this_incident: int = 4
+    max_acts_this_hour: int = 60
+
+
+def request_of(action: Action, context: Context, limits: Limits) -> dict[str, str]:
+    """Return the Cedar request; raises `Refusal` when a fact is missing."""
+    facts = seen_facts(action, context, limits)
+    return {
+        "principal": f"Proposer::{json.dumps(context.proposer)}",
+        "action": f'Action::"{action.type}"',
+        "resource": f"Namespace::{json.dumps(facts['namespace'])}",
+        "context": json.dumps(facts),
+    }
+
+
+def seen_facts(action: Action, context: Context, limits: Limits) -> Facts:
+    """Return every fact that a policy sees; raises `Refusal`, `ValueError` or `TypeError`."""
+    facts = facts_of(action)
+    cluster_wide = facts.kind in KINDS and not KINDS[facts.kind].namespaced
+    if context.incident_namespace is None:
+        raise _missing("the incident has no namespace, so nothing can be changed for it")
+    if facts.namespace is None and not cluster_wide:
+        raise _missing(f"expected the namespace of {facts.kind}/{facts.name}")
+    return _facts(facts, context, limits, cluster_wide=cluster_wide)
+
+
+# as the schema has them; asking Cedar to check each request would double its cost
+_FACT_TYPES: dict[str, type] = {
+    **dict.fromkeys(["kind", "namespace", "name", "image", "incident_namespace", "severity"], str),
+    **dict.fromkeys(["cluster_wide", "in_managed_namespace", "in_own_namespace"], bool),
+    **dict.fromkeys(["is_protected", "force", "freeze", "freeze_denies"], bool),
+    **dict.fromkeys(["replicas", "confidence", "acts_this_incident", "acts_this_hour"], int),
+    **dict.fromkeys(["max_acts_this_incident", "max_acts_this_hour"], int),
+    "touches": list,
+}
+
+
+def _facts(facts: ActionFacts, context: Context, limits: Limits, *, cluster_wide: bool) -> Facts:
+    namespace, rates = facts.namespace or "", limits.rates
+    frozen = _freeze_of(context, limits)
+    record: Facts = {
+        "kind": facts.kind,
+        "namespace": namespace,
+        "name": facts.name,
+        "cluster_wide": cluster_wide,
+        "in_managed_namespace": limits.manages(namespace, context.managed),
+        "in_own_namespace": matches(namespace, (*context.own, *limits.own_namespaces)),
+        "is_protected": matches(facts.workload, (*context.protected, *limits.protected_workloads)),
+        "touches": sorted(facts.touches),
+        "replicas": facts.replicas,
+        "force": facts.force,
+        "image": facts.image,
+        "incident_namespace": context.incident_namespace or "",
+        "severity": context.severity,
+        "confidence": context.confidence,
+        "acts_this_incident": context.acts_this_incident,
+        "acts_this_hour": context.acts_this_hour,
+        "max_acts_this_incident": stricter(context.max_acts_this_incident, rates.acts_per_incident),
+        "max_acts_this_hour": stricter(context.max_acts_this_hour, rates.acts_per_hour),
+        "freeze": frozen is not None,
+        "freeze_denies": frozen is FreezeRule.DENY,
+    }
+    for name, kind in _FACT_TYPES.items():
+        if type(record[name]) is not kind:
+            raise TypeError(f"expected {name} to be {kind.__name__}, got {record[name]!r}")
+    if context.preview is not None:
+        shown = context.preview
+        counts = {
+            "pods_affected": shown.pods_affected,
+            "replica_delta": shown.replica_delta,
+            "replicas_lost_percent": shown.replicas_lost_percent,
+        }
+        if any(type(count) is not int for count in counts.values()):
+            raise TypeError(f"expected counts of the dry run, got {counts}")
+        record["preview"] = counts
+    return record
+
+
+def _freeze_of(context: Context, limits: Limits) -> FreezeRule | None:
+    """Return what the switch of the process, the operator's and the calendar say together."""
+    if type(context.freeze) is not bool:
+        raise TypeError(f"expected freeze to be bool, got {context.freeze!r}")
+    try:
+        rule = limits.freeze.in_force(context.now)
+    except LookupError as error:
+        raise _missing(str(error)) from error
+    return FreezeRule.ASK if context.freeze and rule is None else rule
+
+
+def _missing(message: str) -> Refusal:
+    return Refusal(ReasonCode.MISSING_FACT, message)
