@@ -237,3 +237,16 @@ def test_a_balanced_incident_is_there_and_its_healthy_twin_is_healthy(family: st
                     act(lab, line)
                 verdict = lab.judge(submit(task))
                 assert verdict.strict, (scenario.service, verdict.reason)
+
+
+def test_a_balanced_wrong_address_is_that_of_a_service_which_somebody_needs() -> None:
+    family = "astronomy_shop_payment_service_unreachable"
+    for seed in range(12):
+        scenario = balanced(seed, family, Task.LOCALIZATION)
+        assert oracle.unhealthy(Lab(scenario).cluster) is not None, scenario.service
+
+
+def test_no_single_service_is_asked_for_where_a_family_strikes_all_of_a_kind() -> None:
+    for family in BENCHMARK:
+        asked = {problem.task for problem in PROBLEMS.values() if problem.family == family}
+        assert (Task.LOCALIZATION in tasks_of(family)) is (Task.LOCALIZATION in asked), family

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from agents.contracts.incident import Task
 from agents.environments.simulated.applications.astronomy_shop import astronomy_shop
-from agents.environments.simulated.applications.graph import impact
+from agents.environments.simulated.applications.graph import Effect, impact
 from agents.environments.simulated.applications.hotel_reservation import (
     hotel_reservation,
     wrong_address,
 )
 from agents.environments.simulated.applications.social_network import social_network
 from agents.environments.simulated.applications.ticketing import ticketing
-from agents.environments.simulated.benchmark.featureflags import FLAGS, PREFIX
+from agents.environments.simulated.benchmark.featureflags import FLAGS, PREFIX, effect_of
 from agents.environments.simulated.benchmark.registry import BENCHMARK
 from agents.environments.simulated.dice import draw, happens
 from agents.environments.simulated.incidents import Scenario
@@ -189,9 +189,11 @@ def home_of(family: str) -> str:
 def tasks_of(family: str) -> tuple[Task, ...]:
     """Return the tasks that the balanced set asks of a family: those that have an answer."""
     found = BENCHMARK[family]
+    at_one_place = any(p.family == family and p.task is _L for p in PROBLEMS.values())
+    seen = _SEEN if at_one_place else (_D,)
     analysis = (_A,) if found.system_level else ()
     mitigation = (_M,) if found.mendable and not family.startswith(PREFIX) else ()
-    return (*_SEEN, *analysis, *mitigation)
+    return (*seen, *analysis, *mitigation)
 
 
 def balanced(seed: int, family: str, task: Task) -> Scenario:
@@ -229,7 +231,11 @@ def _can_carry(application: Application, family: str, name: str, *, flagged: boo
         return False
     if not flagged:
         return BENCHMARK[family].carries(application, component)
-    return bool(component.program.calls) and bool(application.callers(name))
+    calls = component.program.calls
+    effect, _ = effect_of(application, FLAGS[family.removeprefix(PREFIX)][0])
+    if effect is Effect.UNREACHABLE:  # nobody misses the answer of a call that is not critical
+        calls = tuple(call for call in calls if call.critical)
+    return bool(calls) and bool(application.callers(name))
 
 
 def _breakable(application: Application) -> Application:
