@@ -12,11 +12,16 @@ from agents.contracts.command import Command
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """Unredacted text of one command: stdout and stderr as a terminal shows them."""
+    """Text of one command: stdout and stderr as a terminal shows them.
+
+    redactions: how often something was hidden in it; None where no border has looked at it yet.
+    What leaves a handle has a number here (`border.py`).
+    """
 
     text: str
     exit_code: int
     seconds: float = 0.0
+    redactions: int | None = None
 
 
 class EnvironmentUnavailable(Exception):

@@ -1,19 +1,20 @@
-"""Takes secrets out of text before anything but the environment sees it.
+"""Takes secrets and personal data out of text before anything but the environment sees it.
 
-Invariant: what matches a form below, or a value whose digest is known, is replaced whole by
-`[redacted:<what>]`; ordinary kubectl output (pod hashes, image digests, uids, JSONPath) stays.
-Repetitions are bounded and patterns run only where their literal text stands: time is linear.
+Invariant: what matches a form below, a value whose digest is known, personal data and random
+words are replaced whole by `[redacted:<what>]`; ordinary kubectl output (pod hashes, image
+digests, uids, JSONPath) stays. Repetitions are bounded and patterns run only where their literal
+text stands: time is linear. `agents/environments/border.py` is the place where it is called.
 """
 
 import base64
 import binascii
-import hashlib
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-_MIN_SECRET = 4
-_WORD = re.compile(r"[^\s\"'`,;:=(){}\[\]<>|@/?&]{4,256}")
+from agents.policy import entropy, personal
+from agents.policy.digests import SecretDigests
+
+__all__ = ["Redacted", "SecretDigests", "redact"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,34 +25,14 @@ class Redacted:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class SecretDigests:
-    """Keyed digests of secret values that are known, so that they can be found but not read.
+def redact(
+    text: str, known: SecretDigests | None = None, names: frozenset[str] = frozenset()
+) -> Redacted:
+    """Return the text without secrets; linear in its length.
 
-    key: 16 to 64 random bytes of the holder. digests: keyed BLAKE2b of each value and its base64;
-    lengths: of those. A value is found where blanks, quotes or delimiters stand around it.
+    known: values to hide wherever they stand. names: of services, so that a log that tells of one
+    called `token` keeps what it says after that name, unless it looks like a secret by itself.
     """
-
-    key: bytes = field(repr=False)
-    digests: frozenset[bytes] = field(repr=False)
-    lengths: frozenset[int] = field(repr=False)
-
-    @classmethod
-    def of(cls, key: bytes, values: Iterable[str]) -> "SecretDigests":
-        """Return the digests of values and of their base64; shorter ones than 4 are left out."""
-        known = [value for value in values if len(value) >= _MIN_SECRET]
-        encoded = [base64.b64encode(value.encode()).decode() for value in known]
-        spelled = {form for value in (*known, *encoded) for form in (value, value.rstrip("="))}
-        lengths = frozenset(len(form) for form in spelled)
-        return cls(key, frozenset(_digest(key, form) for form in spelled), lengths)
-
-    def has(self, word: str) -> bool:
-        """Return whether a word is one of the values."""
-        return len(word) in self.lengths and _digest(self.key, word) in self.digests
-
-
-def redact(text: str, known: SecretDigests | None = None) -> Redacted:
-    """Return the text without secrets; linear in its length."""
     count = 0
     for what, needles, pattern in _FORMS:
         if needles and not any(needle in text for needle in needles):
@@ -60,13 +41,16 @@ def redact(text: str, known: SecretDigests | None = None) -> Redacted:
         count += found
     lowered = text.lower()
     if stems := [stem for stem in _STEMS if stem in lowered]:
-        text, found = _replace_named(text, stems)
+        text, found = _replace_named(text, stems, names)
         count += found
     if "ind: Secret" in text or '"Secret' in text:
         text, found = _replace_secret_data(text)
         count += found
-    if known is not None and known.digests:
-        text, found = _replace_known(text, known)
+    if known is not None:
+        text, found = known.hide(text)
+        count += found
+    for hide in (personal.hide, entropy.hide):
+        text, found = hide(text)
         count += found
     return Redacted(text, count)
 
@@ -79,6 +63,8 @@ _FORMS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         re.compile(
             r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----"
             r"(?:(?!-----END)[\s\S]){0,20000}(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----)?"
+            r"|-----BEGIN PGP PRIVATE KEY BLOCK-----"
+            r"(?:(?!-----END)[\s\S]){0,20000}(?:-----END PGP PRIVATE KEY BLOCK-----)?"
         ),
     ),
     ("token", ("eyJ",), re.compile(r"\beyJ[\w-]{6,8192}\.[\w-]{6,8192}(?:\.[\w-]{0,8192})?")),
@@ -88,7 +74,7 @@ _FORMS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
             "AKIA",
             "ASIA",
             "AIza",
-            "gh",
+            *("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
             "glpat-",
             "xox",
             "sk-",
@@ -97,18 +83,65 @@ _FORMS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
             "npm_",
             "pypi-",
             "SG.",
+            "ya29.",
+            *("rk_live_", "rk_test_"),
+            "whsec_",
+            "hf_",
+            "dop_v1_",
+            *("shpat_", "shpca_", "shppa_", "shpss_"),
+            "AGE-SECRET",
         ),
         re.compile(
             r"\b(?:(?:AKIA|ASIA)[A-Z0-9]{16}\b|AIza[\w-]{35}|gh[pousr]_[A-Za-z0-9]{36,255}"
             r"|github_pat_\w{22,255}|glpat-[\w-]{20,64}|xox[abeoprs]-[\w-]{10,255}"
             r"|sk-[A-Za-z0-9_-]{20,255}|sk_live_[A-Za-z0-9]{16,255}|hvs\.[\w-]{20,255}"
-            r"|npm_[A-Za-z0-9]{36}|pypi-[\w-]{50,255}|SG\.[\w-]{16,64}\.[\w-]{16,64})"
+            r"|npm_[A-Za-z0-9]{36}|pypi-[\w-]{50,255}|SG\.[\w-]{16,64}\.[\w-]{16,64}"
+            r"|ya29\.[\w-]{20,255}|(?:rk|sk)_(?:live|test)_[A-Za-z0-9]{16,255}|whsec_[\w+/=]{16,255}"
+            r"|hf_[A-Za-z0-9]{30,64}|dop_v1_[0-9a-f]{64}|shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"
+            r"|AGE-SECRET-KEY-1[A-Z0-9]{40,80})"
         ),
+    ),
+    (
+        "webhook",
+        ("hooks.slack.com/", "discord", "api.telegram.org/bot"),
+        re.compile(
+            r"(?P<keep>hooks\.slack\.com/(?:services|workflows)/|discord(?:app)?\.com/api/webhooks/"
+            r"|api\.telegram\.org/bot)[\w:/-]{8,255}"
+        ),
+    ),
+    ("password hash", ("$",), re.compile(r"\$(?:2[aby]|5|6|y|argon2id?)\$[\w./$=,+-]{20,255}")),
+    (
+        "signature",
+        ("sig=", "Signature=", "signature="),
+        re.compile(r"(?P<keep>[?&](?:sig|X-Amz-Signature|[Ss]ignature)=)[\w%+/=.-]{16,1024}"),
+    ),
+    (
+        "cookie",
+        ("ookie: ", "OOKIE: "),
+        re.compile(r"(?P<keep>\b(?i:(?:set-)?cookie): )(?=[^\s=]{1,128}=)[^\n\"']{3,4096}"),
+    ),
+    (
+        "value",
+        ("IDENTIFIED BY", "identified by", "PASSWORD '", "password '", "requirepass ", "AUTH "),
+        re.compile(
+            r"(?P<keep>\b(?:(?i:identified by|password) '|requirepass |AUTH (?=\S{0,200}\d)))"
+            r"(?!\[redacted)[^\s']{4,512}"
+        ),
+    ),
+    (
+        "value",
+        ("password ",),
+        re.compile(r"(?P<keep>\blogin \S{1,128}\s{1,8}password )(?!\[redacted:)[^\s\"']{3,512}"),
+    ),
+    (
+        "value",
+        ('auth\\":', 'auth":'),
+        re.compile(r"(?P<keep>\bauth\\?\": ?\\?\")[A-Za-z0-9+/=]{8,4096}"),
     ),
     (
         "credentials",
         ("://",),
-        re.compile(r"(?P<keep>://)[^\s/@\"'<>]{0,256}:[^\s/\"'<>]{0,256}(?=@)"),
+        re.compile(r"(?P<keep>://)(?!\[redacted:)[^\s/@\"'<>]{0,256}:[^\s/\"'<>]{0,256}(?=@)"),
     ),
     (
         "authorization",
@@ -136,15 +169,16 @@ _FORMS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
 _STEMS = (
     *("password", "passwd", "passphrase", "passcode", "secret", "token", "cookie", "credential"),
     *("apikey", "api_key", "api-key", "private_key", "privatekey", "access_key", "accesskey"),
-    *("auth_key", "pass", "pwd", "dsn"),
+    *("auth_key", "accountkey", "account_key", "shared_key", "signing_key", "encryption_key"),
+    *("pass", "pwd", "dsn", "cvv", "ssn", "iban"),
 )
 _LONG_STEM = (
     r"pass(?:word|wd|phrase|code)|secret|token|cookie|credentials?|api[_-]?key|private[_-]?key"
-    r"|access[_-]?key(?:[_-]?id)?|auth[_-]?key"
+    r"|access[_-]?key(?:[_-]?id)?|auth[_-]?key|account_?key|(?:shared|signing|encryption)_key"
 )
 # short stems count only as whole words: `compass:` and `PASS: test` name no secret
 _SHORT_STEM = (
-    r"(?<=[_.-])(?:pass|pwd|dsn)|(?<![a-z])(?:pwd|dsn)"
+    r"(?<=[_.-])(?:pass|pwd|dsn)|(?<![a-z])(?:pwd|dsn|cvv|ssn|iban)"
     r"|(?<![a-z])pass(?=[\"' \\]*=|\\?[\"'])"
 )
 _STEM = rf"(?:{_LONG_STEM}|{_SHORT_STEM})"
@@ -166,6 +200,11 @@ _SPARED = re.compile(
     re.IGNORECASE,
 )
 
+_LONGEST_NAME = 63
+_NAME_BEFORE = re.compile(r"[a-z0-9-]{0,63}\Z")
+# no word of a log line that follows a service's name is longer or as mixed as a password
+_WORDY = re.compile(r"[A-Za-z]{1,24}:?|[A-Z]{2,8}-?\d{1,5}:?|\d{1,5}:?")
+
 
 def _replace(text: str, what: str, pattern: re.Pattern[str]) -> tuple[str, int]:
     def mark(found: re.Match[str]) -> str:
@@ -175,7 +214,16 @@ def _replace(text: str, what: str, pattern: re.Pattern[str]) -> tuple[str, int]:
     return pattern.subn(mark, text)
 
 
-def _replace_named(text: str, stems: list[str]) -> tuple[str, int]:
+def _is_told(found: re.Match[str], names: frozenset[str]) -> bool:
+    """Return whether a service is named and the rest tells of it: `token: refused by`."""
+    if not found["keep"].endswith(" ") or not _WORDY.fullmatch(found["value"]):
+        return False
+    start = _NAME_BEFORE.search(found.string, max(0, found.start() - _LONGEST_NAME), found.start())
+    begun = start.group() if start else ""
+    return (begun + found["keep"]).rstrip(" :") in names
+
+
+def _replace_named(text: str, stems: list[str], names: frozenset[str]) -> tuple[str, int]:
     """Replace the values of names that say that they hold a secret, in the lines that have one."""
     count = 0
 
@@ -183,7 +231,7 @@ def _replace_named(text: str, stems: list[str]) -> tuple[str, int]:
         nonlocal count
         value = found["value"]
         bare = value.strip("\"'\\")
-        if not bare or _SPARED.fullmatch(bare):
+        if not bare or _SPARED.fullmatch(bare) or (names and _is_told(found, names)):
             return found.group()
         count += 1
         quote = '\\"' if value.startswith('\\"') else value[0] if value[0] in "\"'" else ""
@@ -242,20 +290,3 @@ def _is_base64(value: str) -> bool:
         return bool(base64.b64decode(value, validate=True))
     except (binascii.Error, ValueError):
         return False
-
-
-def _replace_known(text: str, known: SecretDigests) -> tuple[str, int]:
-    count = 0
-
-    def mark(word: re.Match[str]) -> str:
-        nonlocal count
-        if not known.has(word.group()):
-            return word.group()
-        count += 1
-        return "[redacted:known secret]"
-
-    return _WORD.sub(mark, text), count
-
-
-def _digest(key: bytes, value: str) -> bytes:
-    return hashlib.blake2b(value.encode("utf-8", "surrogatepass"), key=key).digest()

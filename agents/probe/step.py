@@ -1,7 +1,7 @@
 """One read: parse, check, run, redact, report.
 
 Invariant: nothing runs that did not parse to a read verb which policy allows in a managed
-namespace; output is redacted before it leaves this function.
+namespace; output that comes from no border (`environments/border.py`) is redacted here.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,9 +13,10 @@ from agents.contracts.ids import SampleRef, event_id
 from agents.contracts.plan import PlanKind, PlanProposed
 from agents.contracts.telemetry import TelemetryCollected, TelemetryKind
 from agents.environments.protocol import EnvironmentUnavailable, ReadHandle
+from agents.environments.protocol import Output as EnvironmentOutput
 from agents.policy.parse import parse
 from agents.policy.reads import check_read
-from agents.policy.redact import redact
+from agents.policy.redact import Redacted, redact
 from agents.policy.refusal import Refusal
 from agents.reducer import Output
 from agents.roles import Role
@@ -50,7 +51,7 @@ class ProbeWorker:
             output = await self.cluster.read(command)
         except EnvironmentUnavailable as error:
             raise Transient(f"{command.verb} in {command.namespace}: {error}") from error
-        clean = redact(output.text)
+        clean = redacted(output)
         kept = clean.text.encode()
         large = len(kept) > INLINE_BYTES
         return TelemetryCollected(
@@ -89,6 +90,13 @@ def telemetry_output(fact: TelemetryCollected) -> Output:
         fact=fact,
         incident=fact.incident_id,
     )
+
+
+def redacted(output: EnvironmentOutput) -> Redacted:
+    """Return the text of an output as it may leave: its border's, or redacted now without one."""
+    if output.redactions is None:
+        return redact(output.text)
+    return Redacted(output.text, output.redactions)
 
 
 def _refused(plan: PlanProposed, refusal: Refusal) -> TelemetryCollected:

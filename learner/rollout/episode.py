@@ -1,6 +1,6 @@
 """One incident in the lab, step by step, as the Observer, Probe and Executor would do it.
 
-    Situation --thinker--> text --parse--> read | act --redact, compress--> Memory --> Situation ...
+    Situation --thinker--> text --parse--> read | act --border, compress--> Memory --> Situation ...
 
 Invariant: prompts equal the Observer's byte for byte (a test compares them with
 `agents.incident`); budgets are the settings' defaults. It is a generator, so that an expert
@@ -17,6 +17,7 @@ from agents.contracts.ids import IncidentId
 from agents.contracts.incident import IncidentSnapshot, IncidentStatus, Task
 from agents.contracts.model import Message
 from agents.contracts.plan import Submission, SubmitReason
+from agents.environments.border import Border
 from agents.environments.protocol import ActionRejected
 from agents.environments.simulated.lab import Lab
 from agents.memory import LastStep, Memory
@@ -151,8 +152,8 @@ def read(lab: Lab, line: str) -> LastStep:
             exit_code=REFUSED_EXIT,
             refusal=str(refusal.code),
         )
-    output = lab.read(command)
-    text = compress(redact(output.text).text, OBSERVATION_CHARS).text
+    output = Border(lab).read(command)
+    text = compress(output.text, OBSERVATION_CHARS).text
     return LastStep(line=redact(line).text, text=text, exit_code=output.exit_code)
 
 
@@ -162,24 +163,25 @@ def act(lab: Lab, line: str, veto: Veto) -> LastStep:
         action = action_of(parse(line, lab.namespace))
     except Refusal as refusal:
         return _refused(line, f"policy: {refusal.code}", str(refusal))
+    border = Border(lab)
     try:
-        preview = lab.preview(action)
+        preview = border.preview(action)
     except ActionRejected as error:
-        return _refused(line, "preview: dry-run-failed", redact(str(error)).text)
+        return _refused(line, "preview: dry-run-failed", str(error))
     words = veto(line)
     if words is not None:
         return _refused(line, "person: refused", words)
     shown = line_of(command_of(action))
-    healthy_before, _ = lab.verify(action)
-    output = lab.act(action)
-    told = [redact(output.text).text.strip()[:MAX_MESSAGE]]
+    healthy_before, _ = border.verify(action)
+    output = border.act(action)
+    told = [output.text.strip()[:MAX_MESSAGE]]
     if output.exit_code != 0:
         told.append("failed: command-failed")
         return _acted(shown, told, exit_code=1)
-    healthy, detail = lab.verify(action)
-    told.append(f"check: {redact(detail).text}")
+    healthy, detail = border.verify(action)
+    told.append(f"check: {detail}")
     if healthy_before and not healthy and preview.rollback is not None:
-        lab.act(preview.rollback)
+        border.act(preview.rollback)
         told.append("rolled back: the state was worse after the act")
     return _acted(shown, told, exit_code=0)
 

@@ -19,6 +19,7 @@ from streams.intake import (
     native,
     opsgenie,
     pagerduty,
+    redaction,
 )
 from streams.intake.bad import BadAlert, Reason
 from streams.intake.settings import IntakeSettings
@@ -87,10 +88,10 @@ def check(alerts: Iterable[AlertReceived], *, now: datetime, settings: IntakeSet
 
 
 def group(alert: AlertReceived, *, now: datetime, settings: IntakeSettings) -> AlertGrouped:
-    """Return one alert checked and grouped; raises `BadAlert`."""
+    """Return one alert checked, grouped and redacted; raises `BadAlert`."""
     sound = checks.accepted(alert, now=now, skew=settings.skew)
-    settled = checks.fitting(
-        grouping.settled(sound, settings.group_labels), limit=settings.labels_limit
+    settled = redaction.clean(
+        checks.fitting(grouping.settled(sound, settings.group_labels), limit=settings.labels_limit)
     )
     return AlertGrouped(group=settled.group, alert=settled)
 

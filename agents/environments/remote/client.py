@@ -84,6 +84,15 @@ class Connection:
             await self._session.close()
 
 
+def _output(told: OutputTold) -> Output:
+    return Output(
+        text=told.text,
+        exit_code=told.exit_code,
+        seconds=told.seconds,
+        redactions=told.redactions,
+    )
+
+
 @dataclass(slots=True)
 class RemoteRead:
     """`ReadHandle` of the Probe."""
@@ -96,7 +105,7 @@ class RemoteRead:
             told = await self.connection.ask(Route.READ, ReadAsked(command=command), OutputTold)
         except ActionRejected as error:
             return Output(text=str(error), exit_code=1)
-        return Output(text=told.text, exit_code=told.exit_code, seconds=told.seconds)
+        return _output(told)
 
 
 @dataclass(slots=True)
@@ -122,7 +131,7 @@ class RemoteWrite:
             told = await self.connection.ask(Route.ACT, ActionAsked(action=action), OutputTold)
         except ActionRejected as error:
             return Output(text=str(error), exit_code=1)
-        return Output(text=told.text, exit_code=told.exit_code, seconds=told.seconds)
+        return _output(told)
 
     async def versions(self, touched: tuple[Touched, ...]) -> tuple[Touched, ...]:
         """Return present versions; an object of a lab that is gone counts as moved."""

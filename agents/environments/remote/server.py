@@ -1,21 +1,22 @@
 """Serves many labs to Probe, Preview and Executor: each token opens its own routes only.
 
 Invariant: a request without the right token changes nothing and learns nothing; a request is
-answered from the lab whose namespace it names. One lab answers one request at a time. A lab's own
-failure is a logged 500, apart from the refusals (409, 422), so that no caller takes it for one.
+answered from the lab whose namespace it names, through that lab's border (`border.py`). One lab
+answers one request at a time. A lab's own failure is a logged 500, apart from the refusals (409,
+422), so that no caller takes it for one.
 """
 
 import hmac
 from collections.abc import Mapping
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from pydantic import BaseModel, ValidationError
 
-from agents.contracts.action import Action, Preview, Touched, namespace_of
-from agents.contracts.command import Command
+from agents.contracts.action import namespace_of
+from agents.environments.border import Border, Served
 from agents.environments.protocol import ActionRejected, Output
 from agents.environments.remote.wire import (
     OPENS,
@@ -39,30 +40,6 @@ log = structlog.get_logger(__name__)
 
 class Malformed(Exception):
     """A request's body is not what its route takes."""
-
-
-class Served(Protocol):
-    """What the server needs of a lab."""
-
-    def read(self, command: Command) -> Output:
-        """Run a read."""
-        ...
-
-    def act(self, action: Action) -> Output:
-        """Do an action."""
-        ...
-
-    def preview(self, action: Action) -> Preview:
-        """Dry-run an action."""
-        ...
-
-    def versions(self, touched: tuple[Touched, ...]) -> tuple[Touched, ...]:
-        """Return present versions."""
-        ...
-
-    def verify(self, action: Action) -> tuple[bool, str]:
-        """Return whether what the action touched is healthy."""
-        ...
 
 
 Labs = Mapping[str, Served]
@@ -110,6 +87,7 @@ class _Faces:
 
     def __init__(self, labs: Labs) -> None:
         self.labs = labs
+        self.borders: dict[str, Border] = {}
 
     async def read(self, request: web.Request) -> web.Response:
         command = (await _asked(request, ReadAsked)).command
@@ -136,12 +114,16 @@ class _Faces:
         healthy, detail = self._lab(namespace_of(action)).verify(action)
         return _told(HealthTold(healthy=healthy, detail=detail))
 
-    def _lab(self, namespace: str | None) -> Served:
-        lab = self.labs.get(namespace or "")
+    def _lab(self, namespace: str | None) -> Border:
+        name = namespace or ""
+        lab = self.labs.get(name)
         if lab is None:
             message = f'Error from server (NotFound): namespaces "{namespace}" not found'
             raise ActionRejected(message)
-        return lab
+        border = self.borders.get(name)
+        if border is None or border.environment is not lab:
+            border = self.borders[name] = Border(lab)
+        return border
 
 
 async def _asked(request: web.Request, kind: type[T]) -> T:
@@ -153,7 +135,14 @@ async def _asked(request: web.Request, kind: type[T]) -> T:
 
 
 def _output(output: Output) -> web.Response:
-    return _told(OutputTold(text=output.text, exit_code=output.exit_code, seconds=output.seconds))
+    return _told(
+        OutputTold(
+            text=output.text,
+            exit_code=output.exit_code,
+            seconds=output.seconds,
+            redactions=output.redactions,
+        )
+    )
 
 
 def _told(value: BaseModel, status: int = 200) -> web.Response:

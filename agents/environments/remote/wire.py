@@ -59,11 +59,12 @@ class VersionsAsked(Order):
 
 
 class OutputTold(Order):
-    """The text of a command."""
+    """The redacted text of a command; without `redactions` the teller did not redact it."""
 
     text: str
     exit_code: int
     seconds: float
+    redactions: int | None = None
 
 
 class VersionsTold(Order):

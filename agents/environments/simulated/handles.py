@@ -1,11 +1,12 @@
 """The three handles of `environments/protocol.py` over one lab.
 
-Invariant: a handle has the methods of its right and no others; the lab behind it is shared, so
-what the writer does the reader sees.
+Invariant: a handle has the methods of its right and no others, and speaks through the border; the
+lab behind it is shared, so what the writer does the reader sees.
 """
 
 from agents.contracts.action import Action, Preview, Touched
 from agents.contracts.command import Command
+from agents.environments.border import Border
 from agents.environments.protocol import Output
 from agents.environments.simulated.lab import Lab
 
@@ -14,7 +15,7 @@ class SimulatedRead:
     """The Probe's handle."""
 
     def __init__(self, lab: Lab) -> None:
-        self._lab = lab
+        self._lab = Border(lab)
 
     async def read(self, command: Command) -> Output:
         """Run a read command."""
@@ -25,7 +26,7 @@ class SimulatedPreview:
     """The preview role's handle."""
 
     def __init__(self, lab: Lab) -> None:
-        self._lab = lab
+        self._lab = Border(lab)
 
     async def preview(self, action: Action) -> Preview:
         """Dry-run an action; raises `ActionRejected`."""
@@ -36,7 +37,7 @@ class SimulatedWrite:
     """The Executor's handle."""
 
     def __init__(self, lab: Lab) -> None:
-        self._lab = lab
+        self._lab = Border(lab)
 
     async def act(self, action: Action) -> Output:
         """Do the action once."""

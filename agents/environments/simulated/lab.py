@@ -22,12 +22,15 @@ list of what was read.
 
 from __future__ import annotations
 
+import base64
+import binascii
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from agents.contracts.action import Action, Preview, RunMongoRepair, Touched
 from agents.contracts.command import Command
 from agents.contracts.plan import Submission
+from agents.environments.border import Confidential
 from agents.environments.protocol import Output
 from agents.environments.simulated import alerts, dryrun
 from agents.environments.simulated.clock import instant
@@ -158,6 +161,21 @@ class Lab:
             changed=self.changed,
         )
 
+    def confidential(self) -> Confidential:
+        """Return the values of Secrets, for the border to hash, and names that are no secret."""
+        store = self.cluster.store
+        found = store.listed("secrets")
+        services = frozenset(one["metadata"]["name"] for one in store.each("services"))
+        return Confidential(
+            version=(
+                services,
+                *((s["metadata"]["uid"], s["metadata"]["resourceVersion"]) for s in found),
+            ),
+            secrets=tuple(_decoded(one.get("data") or {}) for one in found),
+            names=services | {one["metadata"]["name"] for one in found} | {self.namespace},
+            services=services,
+        )
+
     def evidence_read(self) -> set[str]:
         """Return the names of the facts that were read so far."""
         return set(self._read)
@@ -169,3 +187,14 @@ class Lab:
         for fact in self.ground_truth.facts:
             if fact.name not in self._read and fact.seen_in(shown):
                 self._read.add(fact.name)
+
+
+def _decoded(data: dict[str, str]) -> dict[str, str]:
+    """Return a Secret's values as programs read them; one that is no base64 stays as it is."""
+    found = {}
+    for key, value in data.items():
+        try:
+            found[key] = base64.b64decode(value, validate=True).decode(errors="replace")
+        except (binascii.Error, ValueError):
+            found[key] = str(value)
+    return found

@@ -8,8 +8,8 @@
     help                    what may be typed
 
 Invariant: a line ends in a `Turn`, whatever it says; nothing moves but the lab, and once a verdict
-is given not even that. Every output but the game's own words is the lab's, redacted as the
-product redacts it.
+is given not even that. Every output but the game's own words is the lab's, and comes through its
+border (`environments/border.py`), as it does in the product.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from agents.contracts.command import Access, Command
 from agents.contracts.plan import Submission, SubmitReason
+from agents.environments.border import Border
 from agents.environments.simulated.answers import BadAnswer, answer_of
 from agents.environments.simulated.briefing import alert_lines, instructions
 from agents.policy.actions import action_of
@@ -57,6 +58,7 @@ class Player:
 
     def __init__(self, lab: Lab, *, hints: bool = True) -> None:
         self.lab = lab
+        self._border = Border(lab)
         self.verdict: Verdict | None = None
         self._words: dict[str, Callable[[str], Turn]] = {
             "alerts": self._alerts,
@@ -92,12 +94,12 @@ class Player:
             return Turn(
                 text=redact(told).text + "\n", exit_code=REFUSED_EXIT, refusal=str(refusal.code)
             )
-        return Turn(text=redact(output.text).text, exit_code=output.exit_code)
+        return Turn(text=output.text, exit_code=output.exit_code)
 
     def _run(self, command: Command, namespace: str) -> Output:
         if access_of(command) is Access.READ:
             check_read(command, (namespace,))
-            return self.lab.read(command)
+            return self._border.read(command)
         action = action_of(command)
         if command.namespace not in {None, namespace}:
             raise Refusal(
@@ -106,7 +108,7 @@ class Player:
                 None,
                 f"-n {namespace}, or no -n at all",
             )
-        return self.lab.act(action)
+        return self._border.act(action)
 
     def _alerts(self, rest: str) -> Turn:
         if rest:

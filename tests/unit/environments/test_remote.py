@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from agents.contracts.action import Preview, RestartRollout, Touched, Workload
 from agents.contracts.command import Command
+from agents.environments.border import Confidential
 from agents.environments.protocol import ActionRejected, EnvironmentUnavailable, Output
 from agents.environments.remote.client import Connection, RemotePreview, RemoteRead, RemoteWrite
 from agents.environments.remote.server import application
@@ -41,6 +42,9 @@ class Lab:
 
     def verify(self, action: object) -> tuple[bool, str]:
         raise self.error
+
+    def confidential(self) -> Confidential:
+        return Confidential(version=0, secrets=())
 
 
 @asynccontextmanager

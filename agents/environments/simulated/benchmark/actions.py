@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from agents.contracts.command import Access, Command, Target
 from agents.contracts.incident import Task
+from agents.environments.border import Border
 from agents.environments.simulated.clock import MINUTE
 from agents.environments.simulated.telemetry import series, traces
 from agents.policy.parse import access_of, parse
@@ -49,6 +50,7 @@ class Actions:
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
+        self._border = Border(lab)
         self._files: dict[str, str] = {}
         self.calls: dict[str, Callable[..., str]] = {
             "exec_shell": self.exec_shell,
@@ -73,8 +75,9 @@ class Actions:
             parsed = parse(text, _DEFAULT_NAMESPACE)
         except Refusal as refusal:
             return redact(f"Error: {refusal}").text
-        run = self.lab.read if access_of(parsed) is Access.READ else self.lab.act
-        return redact(run(parsed).text).text
+        if access_of(parsed) is Access.READ:
+            return self._border.read(parsed).text
+        return self._border.act(parsed).text
 
     def _listed(self, text: str) -> str | None:
         """Return what `ls` or `cat` says of an exported file; None for any other command."""
@@ -114,8 +117,8 @@ class Actions:
                 targets=(Target(kind="pods", name=name),),
                 namespace=str(namespace),
             )
-            texts.append(self.lab.read(command).text)
-        return redact("".join(texts)).text
+            texts.append(self._border.read(command).text)
+        return "".join(texts)
 
     def get_metrics(self, namespace: object, duration: object = 5) -> str:
         """Export the series of the last minutes and return where they are."""
