@@ -6,6 +6,7 @@ turned into a command, so that nothing runs that the parser would not have read 
 
 import re
 from collections.abc import Callable
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -33,15 +34,17 @@ from agents.policy.commands import plain_command, words_of
 from agents.policy.manifest import read_document, read_object
 from agents.policy.mongo import read_mongo
 from agents.policy.parse import access_of, parse, place_of
-from agents.policy.refusal import ReasonCode, Refusal
+from agents.policy.refusal import DOCUMENT, ReasonCode, Refusal
 from agents.policy.render import line_of
 
 __all__ = ["action_of", "command_of", "read_act", "words_of"]
 
+_Data = TypeVar("_Data")
 # flags of a write that change neither what is done nor to what
 _INESSENTIAL = frozenset({"ignore-not-found", "wait", "timeout"})
 _SECRET_NAME = re.compile(
-    r"(?:^|[_.-])(?:PASSWORD|PASSWD|PASS|PWD|TOKEN|SECRET|API_?KEY|PRIVATE_?KEY|CREDENTIALS?)$",
+    r"(?:^|[_.-])(?:PASSWORD|PASSWD|PASS|PWD|TOKEN|SECRET|API[_.-]?KEY|(?:PRIVATE|ACCESS)[_.-]?KEY|PASSPHRASE"
+    r"|CREDENTIALS?)$",
     re.IGNORECASE,
 )
 
@@ -73,9 +76,12 @@ def action_of(command: Command) -> Action:
     except ValidationError as error:
         detail = error.errors()[0]
         where = ".".join(str(part) for part in detail["loc"])
-        about = detail["input"] if isinstance(detail["input"], str) else None
         raise Refusal(
-            ReasonCode.BAD_OPERAND, f"{where}: {detail['msg']}", None, None, about
+            ReasonCode.BAD_OPERAND,
+            f"{where}: {detail['msg']}",
+            None,
+            "see kubectl api-resources, and name one object or container",
+            about=detail["input"] if isinstance(detail["input"], str) else None,
         ) from None
 
 
@@ -160,7 +166,7 @@ def _set_resources(command: Command) -> Action:
 def _patch(command: Command) -> Action:
     kind, name = _only_target(command, "patch", "type")
     strategy = command.flag("type") or "strategic"
-    data = read_document(command.flag("patch") or "")
+    data = _about("--patch", lambda: read_document(command.flag("patch") or ""))
     if not isinstance(data, list if strategy == "json" else dict):
         wanted = "a list of operations" if strategy == "json" else "an object"
         raise Refusal(
@@ -182,7 +188,9 @@ def _patch(command: Command) -> Action:
 
 
 def _apply(command: Command) -> Action:
-    kind, namespace, name, manifest = read_object(command.stdin or "", command.namespace)
+    kind, namespace, name, manifest = _about(
+        DOCUMENT, lambda: read_object(command.stdin or "", command.namespace)
+    )
     return ApplyManifest(
         mode="create" if command.verb == "create" else "apply",
         kind=kind,
@@ -190,6 +198,15 @@ def _apply(command: Command) -> Action:
         name=name,
         manifest=manifest,
     )
+
+
+def _about(part: str, read: Callable[[], _Data]) -> _Data:
+    """Read a part of a command; a refusal of it is about that part."""
+    try:
+        return read()
+    except Refusal as refusal:
+        refusal.about = part
+        raise
 
 
 def _delete(command: Command) -> Action:

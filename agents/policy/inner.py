@@ -31,6 +31,7 @@ _SHUT = re.compile(
     r"secret|token|passw|shadow|credential|private|/\.|\.\.|ssh|kubernetes|\.key|\.pem|ssl/|sudoers",
     re.IGNORECASE,
 )
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # to curl an address, written as one number
 _API = re.compile(r"kubernetes(?:\.|\Z)|.*\.kube-system(?:\.|\Z)|metadata(?:\.|\Z)")
 
 
@@ -89,11 +90,12 @@ def _cat(arguments: tuple[str, ...]) -> None:
 def _nslookup(arguments: tuple[str, ...]) -> None:
     host = arguments[0] if len(arguments) == 1 else ""
     if _HOST.fullmatch(host) is None or (host.count(".") > 1 and not host.endswith(_CLUSTER)):
-        raise _argument("nslookup", "one SERVICE[.NAMESPACE[.svc]]", " ".join(arguments))
+        raise _argument("nslookup", "one SERVICE[.NAMESPACE[.svc]]", " ".join(arguments[:1]))
 
 
 def _curl(arguments: tuple[str, ...]) -> None:
-    words, urls = iter(arguments), 0
+    urls: list[str] = []
+    words = iter(arguments)
     for word in words:
         if re.fullmatch(r"-[sSviIkf]{1,7}", word) or word in _CURL_SWITCHES:
             continue
@@ -111,9 +113,9 @@ def _curl(arguments: tuple[str, ...]) -> None:
                 raise _argument("curl", "%{http_code} and such after -w", form)
         else:
             _url("curl", word)
-            urls += 1
-    if urls != 1:
-        raise _argument("curl", "one URL", f"{urls}")
+            urls.append(word)
+    if len(urls) != 1:
+        raise _argument("curl", "one URL", urls[1] if urls else "curl")
 
 
 def _wget(arguments: tuple[str, ...]) -> None:
@@ -189,7 +191,7 @@ def _url(program: str, word: str) -> None:
     if host == "127.0.0.1":
         return
     internal = len(labels) == 1 or host.endswith(_CLUSTER)
-    if not internal or _HOST.fullmatch(host) is None or _API.match(host) or host.isdigit():
+    if not internal or _HOST.fullmatch(host) is None or _API.match(host) or _NUMBER.fullmatch(host):
         raise _argument(program, "http://SERVICE[.NAMESPACE.svc]:PORT/PATH of this cluster", word)
 
 

@@ -98,7 +98,9 @@ def read_mongo(argv: tuple[str, ...]) -> MongoCall:
     flags, database = _arguments(argv)
     script = flags.get("--eval")
     if script is None:
-        raise _refusal("--eval 'STATEMENT': nobody sits at a terminal", " ".join(argv[1:]))
+        raise _refusal(
+            "--eval 'STATEMENT': nobody sits at a terminal", " ".join(argv[1:]) or argv[0]
+        )
     statements = tuple(part.strip() for part in script.split(";") if part.strip())
     repairs = [part for part in statements if _repair(part)]
     if not repairs:
@@ -112,9 +114,10 @@ def read_mongo(argv: tuple[str, ...]) -> MongoCall:
             "a repair names the variables that hold its login",
             None,
             _REPAIR_HINT,
+            about="-p" if "-p" in flags else "--password",
         )
-    if flags.keys() & {"--host", "--port"}:
-        raise _refusal("a repair of the pod's own server", "--host or --port")
+    if elsewhere := sorted(flags.keys() & {"--host", "--port"}):
+        raise _refusal("a repair of the pod's own server", elsewhere[0])
     return _read_repair(argv[0], statements, database)
 
 
@@ -165,7 +168,13 @@ def _read_repair(shell: str, statements: tuple[str, ...], database: str | None) 
     if len(statements) == 2 and (found := _LOGIN.fullmatch(statements[0])):  # noqa: PLR2004 - a login and a repair
         user, password = _variable(found["user"]), _variable(found["password"])
         if user is None or password is None:
-            raise Refusal(ReasonCode.SECRET_LITERAL, "a login names variables", None, _REPAIR_HINT)
+            raise Refusal(
+                ReasonCode.SECRET_LITERAL,
+                "a login names variables",
+                None,
+                _REPAIR_HINT,
+                about=statements[0],
+            )
         login = (user, password)
         statements = statements[1:]
     kind = _repair(statements[0]) if len(statements) == 1 else None
@@ -186,6 +195,7 @@ def _read_repair(shell: str, statements: tuple[str, ...], database: str | None) 
                 "got a password",
                 None,
                 "name the container's own variable, see exec POD -- env",
+                about=statements[0],
             )
     return MongoCall(
         shell=shell,

@@ -10,7 +10,7 @@ from agents.contracts.command import Access, Command, Flag, Target
 from agents.policy.flags import DNS_LABEL, FLAGS, NEVER, NEVER_SHORT, flag_of
 from agents.policy.inner import check_inner, inner_access
 from agents.policy.kinds import KINDS
-from agents.policy.refusal import Place, ReasonCode, Refusal
+from agents.policy.refusal import DOCUMENT, Place, ReasonCode, Refusal
 from agents.policy.shell import Line, Word, split
 from agents.policy.targets import read_positionals
 from agents.policy.verbs import ACCESS, ALIASES, REFUSED, VERBS, Shape, Verb
@@ -39,20 +39,27 @@ def parse(line: str, default_namespace: str | None = None) -> Command:
 
 
 def place_of(line: str, about: str | None) -> Place:
-    """Return where an accepted line has the word that a later refusal is about."""
+    """Return where an accepted line has what a later refusal is about, see `Refusal`."""
+    if about == DOCUMENT:
+        return Place(line.index("<<"), len(line))
     return find(split(line).words, about)
 
 
 def find(words: tuple[Word, ...], about: str | None) -> Place:
     """Return the place of a word, of a flag given as `--NAME`, or else of the whole command."""
-    if about:
-        letter = FLAGS[about[2:]].short if about[2:] in FLAGS else ""
+    flag = FLAGS.get(about[2:]) if about and about.startswith("--") else None
+    for word, following in zip(words, (*words[1:], words[-1]), strict=True):
+        if flag is not None:
+            name, equals, _ = word.text.partition("=")
+            short = flag.short and name.startswith("-") and flag.short in name[1:]
+            if name == about or (short and not name.startswith("--")):
+                alone = equals or flag.is_switch or name not in {about, f"-{flag.short}"}
+                return Place(word.start, word.end if alone else following.end)
+        elif about and (word.text == about or word.text.endswith(f"/{about}")):
+            return word.place
+    if about and flag is None:
         for word in words:
-            if word.text == about or (about.startswith("--") and word.text.startswith(f"{about}=")):
-                return word.place
-        for word in words:
-            short = letter and word.text.startswith("-") and letter in word.text.partition("=")[0]
-            if short or (not about.startswith("--") and about in word.text):
+            if about in word.text:
                 return word.place
     return Place(words[0].start, words[-1].end)
 

@@ -65,6 +65,10 @@ class ReasonCode(StrEnum):
     NEVER_ALLOWED = "never_allowed"
 
 
+DOCUMENT = "<<"
+"""What a refusal is about when it is about the here-document of a line."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where in a line something stands: offsets in characters, `end` not included."""
@@ -77,7 +81,7 @@ class Refusal(Exception):
     """A line or an act is refused; `code` is a `ReasonCode`, or the @id of a policy that denied.
 
     place: the offending text; None for an act that was refused without its line at hand.
-    about: the offending word where its place is not known yet, `--NAME` for a flag.
+    about: the offending word where its place is not known yet, `--NAME` for a flag, or `DOCUMENT`.
     """
 
     def __init__(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from agents.policy.flags import FOLLOWING, NEVER, NEVER_SHORT, Flag, flag_of
-from agents.policy.refusal import ReasonCode, Refusal
+from agents.policy.refusal import Place, ReasonCode, Refusal
 from agents.policy.shell import Word
 from agents.policy.verbs import VERBS, WITHOUT_MEANING, Verb
 
@@ -129,7 +129,7 @@ class _Reader:
             raise Refusal(
                 ReasonCode.REFUSED_FLAG,
                 f"-f {source.text[:60]} is not read: {NEVER['filename']}",
-                source.place,
+                Place(word.start, source.end),
                 f"{self.key} -f - <<'EOF'",
             )
 
@@ -144,7 +144,7 @@ class _Reader:
                 ReasonCode.BAD_FLAG_VALUE,
                 f"--{name} does not take {value[:60]!r}",
                 word.place,
-                _FORMS.get(name),
+                _FORMS.get(name, "a plain value, such as kubectl's own help shows"),
             )
         values = self.found.flags.setdefault(name, [])
         if values and not flag.repeatable:
@@ -189,6 +189,7 @@ _FORMS: dict[str, str] = {
     "limits": "cpu=200m,memory=256Mi",
     "requests": "cpu=200m,memory=256Mi",
     "for": "condition=Ready for wait, pod/NAME for events",
+    "replicas": "a whole number such as 2",
     "type": "strategic, merge or json for patch",
     "selector": "key=value,other!=value or 'key in (a,b)'",
 }

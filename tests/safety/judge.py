@@ -2,8 +2,8 @@
 
 from functools import cache
 
-from agents.contracts.command import Access
-from agents.policy.actions import action_of, command_of
+from agents.contracts.command import Access, Command
+from agents.policy.actions import action_of, command_of, read_act
 from agents.policy.decide import Context, Policy, PreviewFacts, Ruling
 from agents.policy.parse import access_of, parse
 from agents.policy.refusal import Refusal
@@ -33,6 +33,22 @@ def circumstances(**changes: object) -> Context:
         "preview": PreviewFacts(pods_affected=1),
     }
     return Context(**(facts | changes))  # type: ignore[arg-type]  # wrong ones, too
+
+
+def runs(line: str) -> Command:
+    """Return the command that would run: a read as parsed, an act as its typed action says it."""
+    command = parse(line, NAMESPACE)
+    return command if access_of(command) is Access.READ else command_of(action_of(command))
+
+
+def refusal(line: str) -> Refusal | None:
+    """Return why a line is no typed read or act, None if it is one; policy is not asked."""
+    try:
+        if access_of(parse(line, NAMESPACE)) is Access.WRITE:
+            read_act(line, NAMESPACE)
+    except Refusal as refused:
+        return refused
+    return None
 
 
 def ruled(line: str, **changes: object) -> tuple[Ruling, str]:

@@ -2,61 +2,7 @@
 
 import pytest
 
-from tests.safety.attacks import DENIED
 from tests.safety.judge import ASK, DENY, ruled
-
-NEVER_VALUED = [
-    "as",
-    "as-group",
-    "as-uid",
-    "token",
-    "kubeconfig",
-    "context",
-    "cluster",
-    "user",
-    "server",
-    "tls-server-name",
-    "certificate-authority",
-    "client-certificate",
-    "client-key",
-    "username",
-    "password",
-    "raw",
-    "template",
-    "filename",
-    "kustomize",
-    "proxy-url",
-]
-NEVER_SWITCHES = ["insecure-skip-tls-verify", "all", "prune", "watch", "watch-only", "dry-run"]
-
-
-def forms(flag: str, value: str | None) -> list[str]:
-    """Return lines with a flag before, between and after the words, in each form."""
-    spelled = [f"--{flag}"] if value is None else [f"--{flag}={value}", f"--{flag} {value}"]
-    return [
-        line
-        for text in spelled
-        for line in (
-            f"kubectl {text} get pods",
-            f"kubectl get {text} pods",
-            f"kubectl get pods {text}",
-            f"kubectl get pods {text} {text}",
-            f"kubectl delete pod x {text}",
-            f"kubectl -n hotel-1 rollout {text} restart deploy/x",
-        )
-    ]
-
-
-FLAGGED = [line for flag in NEVER_VALUED for line in forms(flag, "x")]
-FLAGGED += [line for flag in NEVER_SWITCHES for line in forms(flag, None)]
-FLAGGED += [f"kubectl get pods --{flag}=true" for flag in NEVER_SWITCHES]
-
-
-@pytest.mark.parametrize("line", FLAGGED)
-def test_a_flag_that_is_never_taken_is_refused_everywhere(line: str) -> None:
-    ruling, reason = ruled(line)
-    assert ruling is DENY
-    assert reason in {"refused_flag", "unknown_verb"}
 
 
 @pytest.mark.parametrize(
@@ -122,14 +68,6 @@ def test_no_spelling_shows_the_value_of_a_secret(kind: str, form: str) -> None:
     ruling, reason = ruled(form.format(kind))
     assert ruling is DENY
     assert reason in {"secret_values", "unknown_kind", "namespace_not_managed"}
-
-
-ROWS = [(reason, line) for reason, lines in DENIED.items() for line in lines]
-
-
-@pytest.mark.parametrize(("reason", "line"), ROWS, ids=lambda value: repr(value)[:80])
-def test_an_attack_is_denied_for_its_reason(reason: str, line: str) -> None:
-    assert ruled(line) == (DENY, reason)
 
 
 POD_SPEC = '{{"spec":{{"template":{{"spec":{{{}}}}}}}}}'

@@ -35,12 +35,11 @@ from agents.policy.refusal import Refusal
 from agents.policy.render import line_of, quote, render
 from agents.policy.shell import split
 from agents.policy.verbs import VERBS
+from tests.safety.attacks import ROWS
+from tests.safety.canary import CANARIES
 from tests.safety.judge import ALLOW, ASK, DENY, circumstances, ruled, shipped
-from tests.safety.test_canary import ASKED, DOCUMENTS, READS, UNASKED
 from tests.safety.test_prompt import HARMLESS, PLANTED
-from tests.safety.test_shell import ROWS as ATTACKS
 
-CANARIES = READS + ASKED + DOCUMENTS + UNASKED
 QUICK = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
@@ -96,7 +95,7 @@ def test_a_canary_is_rebuilt_and_read_back_as_itself(line: str) -> None:
 
 
 @QUICK
-@given(st.sampled_from(CANARIES), st.sampled_from([line for _, line in ATTACKS if len(line) < 200]))
+@given(st.sampled_from(CANARIES), st.sampled_from([line for _, line, _ in ROWS if len(line) < 200]))
 def test_an_attack_that_follows_a_canary_is_refused(line: str, attack: str) -> None:
     assume("<<" not in line and attack.strip())
     for glue in ("; ", "\n", " && ", " | ", " & ", " `", " $("):
