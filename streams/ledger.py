@@ -20,7 +20,8 @@ from agents.contracts.audit import AuditKind, AuditRecorded
 from agents.contracts.envelope import Event
 from agents.contracts.execution import ActIntended, ActSettled
 from agents.contracts.ids import ApprovalId, EventId, IncidentId, derive, event_id
-from agents.executor.ledger import Claim
+from agents.executor.breaker import is_bad
+from agents.executor.ledger import GIVEN_UP, Claim
 from agents.roles import Role
 from agents.worker import Fatal, Poison, Transient
 from streams import topics
@@ -48,6 +49,7 @@ class LedgerIndex:
     def __init__(self) -> None:
         self.first: dict[ApprovalId, First] = {}
         self.settled: dict[ApprovalId, ActSettled] = {}
+        self.settled_at: dict[ApprovalId, datetime] = {}
 
     def take(self, received: Received) -> None:
         """Apply the next record. Raises Fatal for one that can't be read."""
@@ -58,8 +60,9 @@ class LedgerIndex:
         match event.fact:
             case ActIntended() as intent:
                 self.first.setdefault(intent.approval_id, First(intent, event.time))
-            case ActSettled() as settled if self._is_first(settled):
-                self.settled.setdefault(settled.approval_id, settled)
+            case ActSettled() as settled if self._counts(settled):
+                self.settled[settled.approval_id] = settled
+                self.settled_at[settled.approval_id] = event.time
 
     def claim(self, approval_id: ApprovalId, attempt: str | None = None) -> Claim | None:
         """Return what is known of an approval; `first` only for the attempt that was first."""
@@ -75,9 +78,18 @@ class LedgerIndex:
             for first in self.first.values()
         )
 
-    def _is_first(self, settled: ActSettled) -> bool:
-        first = self.first.get(settled.approval_id)
-        return first is not None and first.intent.attempt == settled.attempt
+    def failures(self) -> tuple[datetime, ...]:
+        """Return when acts ended badly."""
+        return tuple(self.settled_at[name] for name, one in self.settled.items() if is_bad(one))
+
+    def _counts(self, settled: ActSettled) -> bool:
+        """Return whether an outcome is the intent's own first, or stands in for one that lacks."""
+        first, known = self.first.get(settled.approval_id), self.settled.get(settled.approval_id)
+        if first is None:
+            return False
+        if settled.attempt == first.intent.attempt:
+            return known is None or known.attempt == GIVEN_UP
+        return settled.attempt == GIVEN_UP and known is None
 
 
 class KafkaLedger:
@@ -121,6 +133,10 @@ class KafkaLedger:
     def acts_since(self, when: datetime, incident_id: IncidentId | None = None) -> int:
         """Count first intents since then."""
         return self._index.acts_since(when, incident_id)
+
+    def failures(self) -> tuple[datetime, ...]:
+        """Return when acts ended badly."""
+        return self._index.failures()
 
     async def _write(self, intent: ActIntended, attempt: str) -> int:
         (offset,) = await self._publisher.once(outgoing(self._event(intent, attempt)))

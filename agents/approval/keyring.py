@@ -81,7 +81,7 @@ class KeyringFile(Order):
 
 
 class Keyring:
-    """Trusted keys by name; a name has one key that is not revoked, and a key one name."""
+    """Trusted keys by name. While keys rotate a name has several, and all but one have an end."""
 
     def __init__(self, keys: tuple[KeyEntry, ...], path: Path | None = None) -> None:
         self._path = path
@@ -102,10 +102,12 @@ class Keyring:
         return self._keys
 
     def find(self, name: str, purpose: Purpose, now: datetime) -> KeyEntry | None:
-        """Return the key of a name that serves a purpose now, or None."""
-        return next(
-            (key for key in self._keys if key.name == name and key.serves(purpose, now)), None
-        )
+        """Return a key of a name that serves a purpose now, or None; see `serving`."""
+        return next(iter(self.serving(name, purpose, now)), None)
+
+    def serving(self, name: str, purpose: Purpose, now: datetime) -> tuple[KeyEntry, ...]:
+        """Return every key of a name that serves a purpose now: two, while the name rotates."""
+        return tuple(key for key in self._keys if key.name == name and key.serves(purpose, now))
 
     def reload_if_changed(self) -> bool:
         """Read the file again if it is another one now; on any fault no key is trusted.
@@ -168,9 +170,14 @@ def _replace(path: Path, data: bytes, mode: int) -> None:
 
 
 def _check_distinct(keys: tuple[KeyEntry, ...]) -> None:
-    """Refuse two valid keys of one name, and one key under two names: it would be two approvers."""
-    valid = [key.name for key in keys if not key.revoked]
-    if len(set(valid)) != len(valid):
-        raise KeyringInvalid("expected one key a name; revoke the old one")
+    """Refuse two endless keys of one name, mixed purposes, and one key under two entries."""
+    valid = [key for key in keys if not key.revoked]
+    endless = [key.name for key in valid if key.not_after is None]
+    if len(set(endless)) != len(endless):
+        raise KeyringInvalid(
+            "expected one key a name without an end; revoke the old one or give it a not_after"
+        )
+    if len({(key.name, key.purposes) for key in valid}) != len({key.name for key in valid}):
+        raise KeyringInvalid("expected the keys of one name to have the same purposes")
     if len({key.public_key for key in keys}) != len(keys):
         raise KeyringInvalid("expected each key under one name")

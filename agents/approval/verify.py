@@ -8,6 +8,7 @@ OrderRejected       an order that must not be run; `code` says why
 DecisionRejected    a decision, judgement or control that nobody with a key can have signed so
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -71,19 +72,10 @@ def check_decision(decision: ActionDecided, *, keyring: Keyring, now: datetime) 
     The gate's own key is found too: whether it may stand for an approval is `check_order`'s.
     """
     payload = decision.payload
-    key = keyring.find(payload.approver, Purpose.APPROVE, now) or keyring.find(
+    keys = keyring.serving(payload.approver, Purpose.APPROVE, now) or keyring.serving(
         payload.approver, Purpose.GATE, now
     )
-    if key is None:
-        raise DecisionRejected(
-            RejectCode.UNKNOWN_KEY,
-            f"no valid key of {payload.approver!r} may approve; see the keyring",
-        )
-    if not is_decision_of(key, decision):
-        raise DecisionRejected(
-            RejectCode.BAD_SIGNATURE,
-            f"the signature is not by the key of {payload.approver!r} over this payload",
-        )
+    key = _signer(keys, payload.approver, "approve", lambda one: is_decision_of(one, decision))
     if now < payload.not_before:
         raise DecisionRejected(
             RejectCode.NOT_YET_VALID, f"valid from {payload.not_before}, it is {now}"
@@ -99,28 +91,16 @@ def check_decision(decision: ActionDecided, *, keyring: Keyring, now: datetime) 
 
 def check_judgement(judgement: OutcomeJudged, *, keyring: Keyring, now: datetime) -> KeyEntry:
     """Return the key that signed a judgement, if it may; raises `DecisionRejected`."""
-    key = keyring.find(judgement.payload.judge, Purpose.JUDGE, now)
-    if key is None:
-        raise DecisionRejected(
-            RejectCode.UNKNOWN_KEY, f"no valid key of {judgement.payload.judge!r} may judge"
-        )
-    if not is_judgement_of(key, judgement):
-        raise DecisionRejected(
-            RejectCode.BAD_SIGNATURE, f"not signed by {judgement.payload.judge!r}"
-        )
-    return key
+    judge = judgement.payload.judge
+    keys = keyring.serving(judge, Purpose.JUDGE, now)
+    return _signer(keys, judge, "judge", lambda one: is_judgement_of(one, judgement))
 
 
 def check_control(control: ControlIssued, *, keyring: Keyring, now: datetime) -> KeyEntry:
     """Return the key that signed a control, if it may; raises `DecisionRejected`."""
     payload = control.payload
-    key = keyring.find(payload.operator, Purpose.CONTROL, now)
-    if key is None:
-        raise DecisionRejected(
-            RejectCode.UNKNOWN_KEY, f"no valid key of {payload.operator!r} may control"
-        )
-    if not is_control_of(key, control):
-        raise DecisionRejected(RejectCode.BAD_SIGNATURE, f"not signed by {payload.operator!r}")
+    keys = keyring.serving(payload.operator, Purpose.CONTROL, now)
+    key = _signer(keys, payload.operator, "control", lambda one: is_control_of(one, control))
     if payload.issued_at > now + MAX_CLOCK_SKEW:  # it would outlive every later order
         raise DecisionRejected(
             RejectCode.NOT_YET_VALID, f"issued at {payload.issued_at}, it is {now}"
@@ -128,6 +108,23 @@ def check_control(control: ControlIssued, *, keyring: Keyring, now: datetime) ->
     if payload.expires is not None and now >= payload.expires:
         raise DecisionRejected(RejectCode.EXPIRED, f"expired at {payload.expires}, it is {now}")
     return key
+
+
+def _signer(
+    keys: tuple[KeyEntry, ...], name: str, right: str, has_signed: Callable[[KeyEntry], bool]
+) -> KeyEntry:
+    """Return which of a name's keys made the signature; raises `DecisionRejected`."""
+    if not keys:
+        raise DecisionRejected(
+            RejectCode.UNKNOWN_KEY, f"no valid key of {name!r} may {right}; see the keyring"
+        )
+    signer = next((key for key in keys if has_signed(key)), None)
+    if signer is None:
+        raise DecisionRejected(
+            RejectCode.BAD_SIGNATURE,
+            f"the signature is not by a key of {name!r} over this payload",
+        )
+    return signer
 
 
 def check_order(

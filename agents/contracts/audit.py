@@ -19,6 +19,7 @@ class AuditKind(StrEnum):
     ORDER_REFUSED = "order_refused"
     ACT_INTENDED = "act_intended"
     ACT_SETTLED = "act_settled"
+    CIRCUIT_OPENED = "circuit_opened"
 
 
 class AuditRecorded(Fact):

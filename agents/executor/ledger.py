@@ -1,6 +1,7 @@
 """What the Executor needs of a ledger and of an audit trail, whatever they are made of.
 
-Invariant: of all intents for one approval exactly one is first, for every reader alike.
+Invariant: of all intents for one approval exactly one is first, for every reader alike. Its writer
+has the last word on the outcome; until it has spoken, that of who gave it up (`unknown`) stands.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from pydantic import JsonValue
 from agents.contracts.audit import AuditKind
 from agents.contracts.execution import ActIntended, ActSettled
 from agents.contracts.ids import ApprovalId, IncidentId
+
+GIVEN_UP = ""
+"""The attempt of an outcome by another than the intent's writer, who was waited for in vain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,10 @@ class Ledger(Protocol):
 
     def acts_since(self, when: datetime, incident_id: IncidentId | None = None) -> int:
         """Return how many first intents were written since then (of one incident, or of all)."""
+        ...
+
+    def failures(self) -> tuple[datetime, ...]:
+        """Return when acts ended badly (`agents.executor.breaker.is_bad`)."""
         ...
 
 

@@ -1,23 +1,23 @@
 """One order: checked anew, written down, done at most once, verified, rolled back when worse.
 
     order -> known to the ledger? -> repeat its outcome, or say `unknown`
-          -> signatures, policy, versions -> not_done
-          -> audit -> intent (first?) -> act -> verify -> rollback? -> outcome -> report
+          -> circuit, signatures, policy, versions -> not_done
+          -> audit -> intent (first?) -> still so? -> act -> verify -> rollback? -> outcome
 
-Invariant: the cluster is touched only after the audit record and the intent were acknowledged and
-the intent was read back as the first of its approval. An intent without an outcome is `unknown`:
-it is reported and verified by reading, never repeated.
+Invariant: the cluster is touched only after the audit record and the intent were acknowledged, the
+intent was read back as the first of its approval, and what was checked before it still holds. An
+intent without an outcome is `unknown`: it is reported and verified by reading, never repeated.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from pydantic import JsonValue
+import structlog
 
-from agents.approval.keyring import Keyring
+from agents.approval.keyring import Keyring, KeyringInvalid
 from agents.approval.verify import OrderRejected, check_order
 from agents.contracts.approval import ActionApproved
 from agents.contracts.audit import AuditKind
@@ -26,14 +26,15 @@ from agents.contracts.execution import (
     ActIntended,
     ActionExecuted,
     ActResult,
-    ActSettled,
     Verification,
 )
-from agents.contracts.ids import event_id
-from agents.contracts.telemetry import TelemetryCollected, TelemetryKind
+from agents.contracts.ids import IncidentId, event_id
 from agents.environments.protocol import EnvironmentUnavailable, WriteHandle
-from agents.executor.ledger import AuditTrail, Claim, Ledger
+from agents.executor.breaker import Breaker, is_bad
+from agents.executor.ledger import GIVEN_UP, AuditTrail, Claim, Ledger
+from agents.executor.report import about, report, settled, told
 from agents.policy.decide import Context, Policy, PreviewFacts
+from agents.policy.limits import stricter
 from agents.policy.redact import redact
 from agents.probe.step import telemetry_output
 from agents.reducer import Output
@@ -43,7 +44,8 @@ from agents.worker import Transient
 
 HOUR = timedelta(hours=1)
 DAY = 24 * HOUR
-NOT_DONE_EXIT = 1
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,8 +66,16 @@ class ExecutorWorker:
     writer: str
     proposer: str = "aoi/observer"
     settle_seconds: float = 150.0
+    breaker: Breaker = field(default_factory=Breaker)
+    wait: Callable[[float], Awaitable[None]] = asyncio.sleep
     role: Role = field(default=Role.EXECUTOR, init=False)
     _deciding: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    _circuit_told: bool = field(default=False, init=False)
+
+    @property
+    def circuit_opened_at(self) -> datetime | None:
+        """When the circuit breaker opened; None while it is closed."""
+        return self.breaker.opened_at(self.ledger.failures())
 
     async def handle(self, event: Event) -> Sequence[Output]:
         """Answer an order with `ActionExecuted` and the telemetry of its outcome."""
@@ -80,7 +90,7 @@ class ExecutorWorker:
                 fact=executed,
                 incident=order.incident_id,
             ),
-            telemetry_output(_told(order, executed)),
+            telemetry_output(told(order, executed)),
         )
 
     async def execute(self, order: ActionApproved) -> ActionExecuted:
@@ -92,10 +102,10 @@ class ExecutorWorker:
             refusal = await self._refusal(order)
             if refusal is not None:
                 await self.audit.record(
-                    AuditKind.ACT_SETTLED, order.incident_id, _about(order, reason=refusal.reason)
+                    AuditKind.ACT_SETTLED, order.incident_id, about(order, reason=refusal.reason)
                 )
                 return refusal
-            await self.audit.record(AuditKind.ACT_INTENDED, order.incident_id, _about(order))
+            await self.audit.record(AuditKind.ACT_INTENDED, order.incident_id, about(order))
             intent = ActIntended(
                 approval_id=order.approval_id,
                 incident_id=order.incident_id,
@@ -106,18 +116,21 @@ class ExecutorWorker:
             claim = await self.ledger.intend(intent)
         if not claim.first:
             return await self._repeat(order, claim)
-        if self._too_many(order):
-            message = "another Executor used up the rate meanwhile"
-            executed = _report(order, ActResult.NOT_DONE, reason="rate", message=message)
-            await self._settle(intent, executed)
-            return executed
-        executed = await self._act(order)
+        executed = await self._overtaken(order) or await self._act(order)
         await self._settle(intent, executed)
         return executed
 
     async def _refusal(self, order: ActionApproved) -> ActionExecuted | None:
         """Return why the order may not be done now, or None."""
         now = self.clock()
+        opened = self.circuit_opened_at
+        await self._tell_circuit(order.incident_id, opened)
+        if opened is not None:
+            return self._stopped(order, opened)
+        try:
+            self.keyring.reload_if_changed()  # a revocation counts at once
+        except KeyringInvalid as error:
+            raise Transient(f"the keyring can't be trusted, mend it: {error}") from error
         try:
             check_order(
                 order,
@@ -127,17 +140,74 @@ class ExecutorWorker:
                 cluster=self.settings.cluster,
                 context=self._context(order, now),
             )
-            present = await self.cluster.versions(order.touched)
         except OrderRejected as error:
-            return _report(order, ActResult.NOT_DONE, reason=str(error.code), message=str(error))
+            return report(order, ActResult.NOT_DONE, reason=str(error.code), message=str(error))
+        try:
+            return await self._moved(order)
         except EnvironmentUnavailable as error:
             raise Transient(f"reading what {order.action.type} touches: {error}") from error
-        if present != order.touched:
-            pairs = zip(present, order.touched, strict=True)
-            moved = [f"{is_.kind}/{is_.name}" for is_, was in pairs if is_ != was]
-            message = f"changed since the dry run: {', '.join(moved)}; ask again"
-            return _report(order, ActResult.NOT_DONE, reason="moved", message=message)
-        return None
+
+    async def _moved(self, order: ActionApproved) -> ActionExecuted | None:
+        present = await self.cluster.versions(order.touched)
+        if present == order.touched:
+            return None
+        pairs = zip(present, order.touched, strict=True)
+        moved = [f"{is_.kind}/{is_.name}" for is_, was in pairs if is_ != was]
+        message = f"changed since the dry run: {', '.join(moved)}; ask again"
+        return report(order, ActResult.NOT_DONE, reason="moved", message=message)
+
+    async def _overtaken(self, order: ActionApproved) -> ActionExecuted | None:
+        """Return why what held before the intent holds no more, or None: time has passed since.
+
+        This process may have been frozen behind its intent for any time.
+        """
+        try:
+            known = await self.ledger.find(order.approval_id)
+        except Transient:
+            message = "the ledger could not be read again before the act"
+            return report(order, ActResult.NOT_DONE, reason="ledger", message=message)
+        if known is not None and known.settled is not None:  # another has given it up meanwhile
+            message = f"given up by {known.settled.writer} before it was done"
+            return report(order, ActResult.NOT_DONE, reason="given-up", message=message)
+        if order.policy_version != self.policy.version:
+            message = "the policy changed between the order's check and the act; ask again"
+            return report(order, ActResult.NOT_DONE, reason="policy-changed", message=message)
+        if self._too_many(order):
+            message = "another Executor used up the rate meanwhile"
+            return report(order, ActResult.NOT_DONE, reason="rate", message=message)
+        if (opened := self.circuit_opened_at) is not None:
+            return self._stopped(order, opened)
+        try:
+            moved = await self._moved(order)
+        except EnvironmentUnavailable as error:
+            return report(order, ActResult.NOT_DONE, reason="unreachable", message=str(error))
+        if moved is None and self.clock() >= order.expires:
+            message = f"expired at {order.expires} before it was done"
+            return report(order, ActResult.NOT_DONE, reason="expired", message=message)
+        return moved
+
+    def _stopped(self, order: ActionApproved, opened: datetime) -> ActionExecuted:
+        message = (
+            f"{self.breaker.limit} acts failed or were undone within {self.breaker.window}: "
+            f"nothing is done since {opened:%Y-%m-%d %H:%M:%S %Z}, until `aoi executor resume`"
+        )
+        return report(order, ActResult.NOT_DONE, reason="circuit-open", message=message)
+
+    async def _tell_circuit(self, incident_id: IncidentId, opened: datetime | None) -> None:
+        """Write to the audit, once an opening, that the circuit breaker stops every act."""
+        if opened is not None and not self._circuit_told:
+            log.error("circuit open", opened_at=str(opened), limit=self.breaker.limit)
+            seconds = self.breaker.window.total_seconds()
+            await self.audit.record(
+                AuditKind.CIRCUIT_OPENED,
+                incident_id,
+                {
+                    "opened_at": opened.isoformat(),
+                    "limit": self.breaker.limit,
+                    "window_seconds": seconds,
+                },
+            )
+        self._circuit_told = opened is not None
 
     def _context(self, order: ActionApproved, now: datetime) -> Context:
         settings = self.settings
@@ -151,7 +221,8 @@ class ExecutorWorker:
             confidence=order.confidence,
             proposer=self.proposer,
             freeze=settings.freeze,
-            preview=PreviewFacts(pods_affected=order.pods_affected),
+            now=now,
+            preview=PreviewFacts.between(order.action, order.rollback, order.pods_affected),
             acts_this_incident=self.ledger.acts_since(now - DAY, order.incident_id),
             acts_this_hour=self.ledger.acts_since(now - HOUR),
             max_acts_this_incident=settings.max_acts_per_incident,
@@ -160,34 +231,36 @@ class ExecutorWorker:
 
     def _too_many(self, order: ActionApproved) -> bool:
         """Return whether the ledger, this intent included, holds more acts than allowed."""
-        now, settings = self.clock(), self.settings
+        now, settings, rates = self.clock(), self.settings, self.policy.rules.limits.rates
         of_incident = self.ledger.acts_since(now - DAY, order.incident_id)
         of_all = self.ledger.acts_since(now - HOUR)
-        return of_incident > settings.max_acts_per_incident or of_all > settings.max_acts_per_hour
+        return of_incident > stricter(
+            settings.max_acts_per_incident, rates.acts_per_incident
+        ) or of_all > stricter(settings.max_acts_per_hour, rates.acts_per_hour)
 
     async def _act(self, order: ActionApproved) -> ActionExecuted:
         """Act once, verify, and undo what made a healthy state unhealthy."""
         try:
             healthy_before, _ = await self.cluster.verify(order.action)
         except EnvironmentUnavailable as error:
-            return _report(order, ActResult.NOT_DONE, reason="unreachable", message=str(error))
+            return report(order, ActResult.NOT_DONE, reason="unreachable", message=str(error))
         try:
             output = await self.cluster.act(order.action)
         except EnvironmentUnavailable as error:
-            return _report(order, ActResult.UNKNOWN, reason="no-answer", message=str(error))
+            return report(order, ActResult.UNKNOWN, reason="no-answer", message=str(error))
         if output.exit_code != 0:
-            return _report(order, ActResult.FAILED, reason="command-failed", message=output.text)
+            return report(order, ActResult.FAILED, reason="command-failed", message=output.text)
         verification = await self._verified(order)
         if verification is None or verification.healthy or not healthy_before:
-            return _report(order, ActResult.DONE, message=output.text, verification=verification)
-        undone = await self._rolled_back(order)
-        return _report(
+            return report(order, ActResult.DONE, message=output.text, verification=verification)
+        rolled_back, reason, words = await self._rolled_back(order)
+        return report(
             order,
             ActResult.DONE,
-            reason="worse",
-            message=output.text,
+            reason=reason,
+            message="\n".join(part for part in (output.text, words) if part),
             verification=verification,
-            rolled_back=undone,
+            rolled_back=rolled_back,
         )
 
     async def _verified(self, order: ActionApproved) -> Verification | None:
@@ -197,26 +270,33 @@ class ExecutorWorker:
             return Verification(healthy=False, detail=f"could not be read: {error}")
         return Verification(healthy=healthy, detail=redact(detail).text)
 
-    async def _rolled_back(self, order: ActionApproved) -> bool:
+    async def _rolled_back(self, order: ActionApproved) -> tuple[bool, str, str]:
+        """Undo an act once; return whether it was undone, the reason code, and words for people."""
         if order.rollback is None:
-            return False
+            return False, "worse", "nothing undoes this act"
         try:
             output = await self.cluster.act(order.rollback)
-        except EnvironmentUnavailable:
-            return False
-        return output.exit_code == 0
+        except EnvironmentUnavailable as error:
+            return False, "rollback-unknown", f"the rollback was not answered: {error}"
+        if output.exit_code != 0:
+            return False, "rollback-failed", f"the rollback failed: {output.text}"
+        after = await self._verified(order)
+        return True, "worse", f"after the rollback: {after.detail if after else 'not verified'}"
 
     async def _repeat(self, order: ActionApproved, claim: Claim) -> ActionExecuted:
         """Return the outcome of an intent that stands already; never act on it."""
         waited = 0.0
         while claim.settled is None and waited < self.settle_seconds:
-            await asyncio.sleep(0.25)
+            await self.wait(0.25)
             waited += 0.25
             claim = await self.ledger.find(order.approval_id) or claim
         if claim.settled is not None:
             return claim.settled.executed
         verification = await self._verified(order)
-        unknown = _report(
+        claim = await self.ledger.find(order.approval_id) or claim
+        if claim.settled is not None:  # its writer, or another heir, came first
+            return claim.settled.executed
+        unknown = report(
             order,
             ActResult.UNKNOWN,
             reason="interrupted",
@@ -228,25 +308,14 @@ class ExecutorWorker:
             incident_id=order.incident_id,
             action_hash=order.action_hash,
             writer=self.writer,
-            attempt="",
+            attempt=GIVEN_UP,
         )
         await self._settle(intent, unknown)
         return unknown
 
     async def _settle(self, intent: ActIntended, executed: ActionExecuted) -> None:
-        await self.ledger.settle(
-            ActSettled(
-                approval_id=intent.approval_id,
-                incident_id=intent.incident_id,
-                action_hash=intent.action_hash,
-                writer=intent.writer,
-                attempt=intent.attempt,
-                result=executed.result,
-                reason=executed.reason,
-                rolled_back=executed.rolled_back,
-                executed=executed,
-            )
-        )
+        entry, before, now = settled(intent, executed), self.ledger.failures(), self.clock()
+        await self.ledger.settle(entry)
         await self.audit.record(
             AuditKind.ACT_SETTLED,
             intent.incident_id,
@@ -256,55 +325,5 @@ class ExecutorWorker:
                 "reason": executed.reason,
             },
         )
-
-
-def _report(
-    order: ActionApproved,
-    result: ActResult,
-    *,
-    reason: str = "",
-    message: str = "",
-    verification: Verification | None = None,
-    rolled_back: bool = False,
-) -> ActionExecuted:
-    return ActionExecuted(
-        approval_id=order.approval_id,
-        incident_id=order.incident_id,
-        plan_id=order.plan_id,
-        iteration=order.iteration,
-        action=order.action,
-        result=result,
-        reason=reason,
-        message=redact(message).text.strip()[:2000],
-        verification=verification,
-        rolled_back=rolled_back,
-    )
-
-
-def _told(order: ActionApproved, executed: ActionExecuted) -> TelemetryCollected:
-    """Return the outcome as text for the Observer: the command's words, then the check's."""
-    words = [executed.message] if executed.message else []
-    if executed.result is not ActResult.DONE:
-        words.append(f"{executed.result}: {executed.reason}")
-    if executed.verification is not None:
-        words.append(f"check: {executed.verification.detail}")
-    if executed.rolled_back:
-        words.append("rolled back: the state was worse after the act")
-    return TelemetryCollected(
-        incident_id=order.incident_id,
-        plan_id=order.plan_id,
-        iteration=order.iteration,
-        kind=TelemetryKind.ACT,
-        line=order.line,
-        exit_code=0 if executed.result is ActResult.DONE else NOT_DONE_EXIT,
-        output="\n".join(words),
-    )
-
-
-def _about(order: ActionApproved, **more: str) -> dict[str, JsonValue]:
-    return {
-        "approval_id": order.approval_id,
-        "action_hash": order.action_hash,
-        "line": order.line,
-        **more,
-    }
+        if is_bad(entry):  # the ledger's own view may not have come so far yet
+            await self._tell_circuit(intent.incident_id, self.breaker.opened_at((*before, now)))

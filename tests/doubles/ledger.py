@@ -8,8 +8,10 @@ from pydantic import JsonValue
 from agents.contracts.audit import AuditKind
 from agents.contracts.execution import ActIntended, ActSettled
 from agents.contracts.ids import ApprovalId, IncidentId
-from agents.executor.ledger import Claim
+from agents.executor.breaker import is_bad
+from agents.executor.ledger import GIVEN_UP, Claim
 from agents.worker import Transient
+from tests.builders import T0
 
 
 @dataclass(slots=True)
@@ -18,6 +20,7 @@ class MemoryLedger:
 
     intents: list[ActIntended] = field(default_factory=list)
     outcomes: list[ActSettled] = field(default_factory=list)
+    now: datetime = T0
 
     async def find(self, approval_id: ApprovalId) -> Claim | None:
         if not any(intent.approval_id == approval_id for intent in self.intents):
@@ -35,8 +38,14 @@ class MemoryLedger:
     def acts_since(self, when: datetime, incident_id: IncidentId | None = None) -> int:
         return sum(incident_id in {None, one.incident_id} for one in self.intents)
 
+    def failures(self) -> tuple[datetime, ...]:
+        return tuple(self.now for one in self.outcomes if is_bad(one))
+
     def _settled(self, approval_id: ApprovalId) -> ActSettled | None:
-        return next((one for one in self.outcomes if one.approval_id == approval_id), None)
+        """Return what the intent's writer said, else what stands in for it."""
+        of = [one for one in self.outcomes if one.approval_id == approval_id]
+        own = [one for one in of if one.attempt != GIVEN_UP]
+        return next(iter((*own, *of)), None)
 
 
 @dataclass(slots=True)

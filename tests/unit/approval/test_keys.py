@@ -142,6 +142,39 @@ def test_two_valid_keys_of_one_name_are_refused(tmp_path: Path) -> None:
         write_keyring(tmp_path / "keyring.json", both)
 
 
+def test_while_a_key_rotates_old_and_new_serve_each_in_its_time() -> None:
+    old = KEY.entry("lab", Purpose.JUDGE).model_copy(update={"not_after": NOW})
+    new = OTHER.entry("lab", Purpose.JUDGE).model_copy(
+        update={"not_before": NOW - timedelta(hours=1)}
+    )
+    keys = Keyring((old, new))
+    for hours, valid in ((-2, (KEY,)), (-0.5, (KEY, OTHER)), (1, (OTHER,))):
+        at = NOW + timedelta(hours=hours)
+        found = keys.serving("lab", Purpose.JUDGE, at)
+        assert {one.public_key for one in found} == {one.public_key for one in valid}
+        for key in (KEY, OTHER):
+            signed = sign_judgement(key, judgement())
+            if key in valid:
+                assert check_judgement(signed, keyring=keys, now=at).public_key == key.public_key
+            else:
+                with pytest.raises(DecisionRejected):
+                    check_judgement(signed, keyring=keys, now=at)
+
+
+def test_a_name_s_keys_have_the_same_purposes() -> None:
+    old = KEY.entry("lab", Purpose.JUDGE).model_copy(update={"not_after": NOW})
+    with pytest.raises(KeyringInvalid, match="same purposes"):
+        Keyring((old, OTHER.entry("lab", Purpose.APPROVE)))
+
+
+def test_a_control_from_the_future_is_refused() -> None:
+    keys = Keyring((KEY.entry("otto", Purpose.CONTROL),))
+    ahead = control(issued_at=NOW + timedelta(minutes=6))
+    with pytest.raises(DecisionRejected) as caught:
+        check_control(sign_control(KEY, ahead), keyring=keys, now=NOW)
+    assert caught.value.code == "not_yet_valid"
+
+
 def test_a_judgement_needs_a_judge_s_key() -> None:
     signed = sign_judgement(KEY, judgement())
     keys = Keyring((KEY.entry("lab", Purpose.JUDGE),))
