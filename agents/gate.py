@@ -4,7 +4,8 @@
                                               |--policy allows unasked--> order (the gate's own key)
 
 Invariant: no order leaves without a signature that the Executor will verify again; silence ends
-in `expired`, never in approval. Every verdict is a link of the incident's audit chain.
+in `expired`, never in approval. Every verdict is a link of the incident's audit chain,
+whose signed head leaves in the same step.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, JsonValue
 
-from agents.approval.audit import AuditChain
+from agents.approval.audit import AuditChain, sign_head
 from agents.approval.binding import order_hash
 from agents.approval.canonical import action_hash
 from agents.approval.signing import SigningKey, sign_decision
@@ -51,6 +52,7 @@ PENDING, FORGET = "pending", "forget"
 MARKER_KEPT = timedelta(days=7)
 PROPOSER = "aoi/observer"
 GATE_KEY = "gate"
+EPOCH_CHARS = 8
 
 
 class Stage(StrEnum):
@@ -186,7 +188,7 @@ class _Turn:
         problem = self._unfit(pending, decision)
         if problem or pending is None:
             self._audit(AuditKind.DECISION_REJECTED, payload, {"reason": problem or "not-pending"})
-            return Step(self.state, tuple(self.outputs))
+            return Step(self.state, self._published())
         self._audit(AuditKind.DECISION_ACCEPTED, payload, {"verdict": payload.verdict})
         if payload.verdict is DecisionVerdict.REFUSE:
             message = f"refused by {payload.approver}"
@@ -200,7 +202,7 @@ class _Turn:
             return self._order(pending, decisions)
         more = pending.model_copy(update={"decisions": decisions})
         self.state = self.state.model_copy(update={"pending": more})
-        return Step(self.state, tuple(self.outputs))
+        return Step(self.state, self._published())
 
     def refuse(
         self,
@@ -347,12 +349,29 @@ class _Turn:
         )
 
     def _audit(self, kind: AuditKind, about: BaseModel, record: dict[str, JsonValue]) -> None:
-        """Add a link to the incident's chain: the writer is this gate, for this incident."""
+        """Add a link to the incident's chain: the writer is this gate, for this incident.
+
+        The event that begins a chain is in its name: an incident that was forgotten and comes back
+        begins another one, and no two records share writer and number.
+        """
         approval_id = str(getattr(about, "approval_id", ""))
-        chain = AuditChain(f"{GATE_KEY}/{self.incident}", self.gate.key, self.state.chain)
-        entry = chain.append(kind, self.incident, {"approval_id": approval_id, **record})
+        begun = self.state.chain
+        epoch = derive("epoch", self.event.id)[:EPOCH_CHARS]
+        writer = f"{GATE_KEY}/{self.incident}/{epoch}" if begun is None else begun.writer
+        chain = AuditChain(writer, self.gate.key, begun)
+        entry = chain.append(
+            kind, self.incident, {"approval_id": approval_id, **record}, self.event.time
+        )
         self.state = self.state.model_copy(update={"chain": entry})
-        self._emit(entry, str(entry.index), key=entry.writer)
+        self._emit(entry, f"{writer}/{entry.index}", key=writer)
+
+    def _published(self) -> tuple[Output, ...]:
+        """Return the outputs of this turn, with the head of the chain where it went on."""
+        if any(isinstance(output.fact, AuditRecorded) for output in self.outputs):
+            assert self.state.chain is not None  # noqa: S101 - `_audit` set it
+            head = sign_head(self.state.chain, self.gate.key, self.event.time)
+            self._emit(head, f"{head.writer}/{head.index}", key=head.writer)
+        return tuple(self.outputs)
 
     def _step(self, pending: Pending | None, due: datetime | None) -> Step[GateState]:
         state = self.state.model_copy(update={"pending": pending})
@@ -361,7 +380,7 @@ class _Turn:
         else:
             state = state.without_timer(PENDING)
             state = state.with_timer(FORGET, self.event.time + MARKER_KEPT)
-        return Step(state, tuple(self.outputs))
+        return Step(state, self._published())
 
 
 def _is(pending: Pending, approval_id: ApprovalId, stage: Stage) -> bool:

@@ -1,4 +1,4 @@
-"""The executor's ledger and audit trail on Kafka.
+"""The executor's ledger on Kafka.
 
 Invariant: of all intents for one approval the first in the one-partition `ledger` topic is the
 first for every reader, since `intend` answers only after it has read the topic up to its own
@@ -10,13 +10,7 @@ import random
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import uuid4
 
-from pydantic import JsonValue
-
-from agents.approval.audit import AuditChain
-from agents.approval.signing import SigningKey
-from agents.contracts.audit import AuditKind, AuditRecorded
 from agents.contracts.envelope import Event
 from agents.contracts.execution import ActIntended, ActSettled
 from agents.contracts.ids import ApprovalId, EventId, IncidentId, derive, event_id
@@ -150,64 +144,11 @@ class KafkaLedger:
             key=fact.approval_id,
             fact=fact,
             incident=fact.incident_id,
-            cause=_order_of(fact.incident_id, fact.approval_id),
+            cause=order_of(fact.incident_id, fact.approval_id),
         )
 
 
-class KafkaAuditTrail:
-    """`AuditTrail` over the topic `audit`: a chain of this instance, `<key name>/<instance>`.
-
-    A link whose acknowledgement stayed away may or may not stand in the topic, so the chain ends
-    there and another instance's begins.
-    """
-
-    def __init__(
-        self,
-        settings: KafkaSettings,
-        key: SigningKey,
-        clock: Callable[[], datetime],
-        rng: random.Random,
-    ) -> None:
-        self._key, self._clock = key, clock
-        self._publisher = Publisher(settings, Role.EXECUTOR, rng)
-        self._chain = self._new_chain()
-        self._turn = asyncio.Lock()
-
-    async def start(self) -> None:
-        """Nothing is read: a new instance begins a new chain."""
-
-    async def close(self) -> None:
-        """Let go."""
-        await self._publisher.close()
-
-    async def record(
-        self, kind: AuditKind, incident_id: IncidentId, record: dict[str, JsonValue]
-    ) -> None:
-        """Write one link and wait for its acknowledgement. Raises Transient, Fatal."""
-        async with self._turn:
-            link = self._chain.append(kind, incident_id, record)
-            try:
-                await self._publisher.once(outgoing(self._event(link)))
-            except BaseException:
-                self._chain = self._new_chain()
-                raise
-
-    def _new_chain(self) -> AuditChain:
-        return AuditChain(f"{Role.EXECUTOR}/{uuid4().hex[:12]}", self._key)
-
-    def _event(self, link: AuditRecorded) -> Event:
-        return Event(
-            id=EventId(derive("audit", link.writer, link.index)),
-            source=SOURCE,
-            time=self._clock(),
-            key=link.writer,
-            fact=link,
-            incident=link.incident_id,
-            cause=_order_of(link.incident_id, str(link.record.get("approval_id"))),
-        )
-
-
-def _order_of(incident: IncidentId, approval_id: str) -> EventId:
+def order_of(incident: IncidentId, approval_id: str) -> EventId:
     """Return the id that the gate gave the order of an approval (`agents/gate.py`)."""
     return event_id(incident, "ActionApproved", approval_id)
 

@@ -183,6 +183,15 @@ AUDIT = _public_out(
     retention_ms=FOR_EVER,
     doc="Hash chains, one a writer.",
 )
+AUDIT_HEADS = _public_out(
+    name="audit.heads",
+    key=Key.WRITER,
+    facts=(audit.AuditHeadPublished,),
+    writers=(Role.GATE, Role.EXECUTOR),
+    readers=ALL_USERS,
+    retention_ms=FOR_EVER,
+    doc="Signed heads of the audit's chains, for anyone to keep a copy of.",
+)
 DEADLETTERS = _public_out(
     name="deadletters",
     key=Key.SOURCE,
@@ -296,6 +305,7 @@ TOPICS: tuple[Topic, ...] = (
     GUIDANCE,
     MODELS,
     AUDIT,
+    AUDIT_HEADS,
     DEADLETTERS,
     ALERTS_GROUPED,
     DECISIONS,

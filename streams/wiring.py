@@ -37,6 +37,7 @@ from streams.store import Store
 
 if TYPE_CHECKING:
     from agents.models.shelf import Shelf
+    from agents.policy.reload import PolicyFolder
 
 DEFAULT_MODEL = "default"
 """What the start-up model is called until a promotion names another."""
@@ -137,10 +138,11 @@ def _probe(_: KafkaSettings, places: Places) -> Wired:
     from agents.probe.step import ProbeWorker  # noqa: PLC0415 - a process loads its role alone
 
     gate = GateSettings()
+    limits = _policy(gate).policy.rules.limits
     worker = ProbeWorker(
         cluster=RemoteRead(_connection()),
         save=Store(places.samples).put,
-        managed=gate.managed_namespaces,
+        managed=limits.readable(gate.managed_namespaces),
     )
     return Wired(worker)
 
@@ -154,12 +156,13 @@ def _compressor(_: KafkaSettings, places: Places) -> Wired:
 def _gate(_: KafkaSettings, places: Places) -> Wired:
     from agents.approval.signing import SigningKey  # noqa: PLC0415 - a process loads its role alone
     from agents.gate import GateReducer  # noqa: PLC0415 - a process loads its role alone
-    from agents.policy.decide import Policy  # noqa: PLC0415 - a process loads its role alone
+    from streams.policy_watch import PolicyWatch  # noqa: PLC0415 - a process loads its role alone
 
     settings = GateSettings()
     key = SigningKey.load(_existing(places.keys / "gate.key"))
-    policy = Policy.load(settings.policy_dir)
-    return Wired(GateReducer(settings=settings, policy=policy, key=key))
+    folder = _policy(settings)
+    gate = GateReducer(settings=settings, policy=folder.policy, key=key)
+    return Wired(gate, (PolicyWatch(Role.GATE, folder),))
 
 
 def _verifier(_: KafkaSettings, places: Places) -> Wired:
@@ -182,9 +185,10 @@ def _executor(kafka: KafkaSettings, places: Places) -> Wired:
     from agents.approval.signing import SigningKey  # noqa: PLC0415 - a process loads its role alone
     from agents.environments.remote.client import RemoteWrite  # noqa: PLC0415 - a process loads its role alone
     from agents.executor.step import ExecutorWorker  # noqa: PLC0415 - a process loads its role alone
-    from agents.policy.decide import Policy  # noqa: PLC0415 - a process loads its role alone
+    from streams.audit_trail import KafkaAuditTrail  # noqa: PLC0415 - a process loads its role alone
     from streams.broadcast import Broadcast, Controls  # noqa: PLC0415 - a process loads its role alone
-    from streams.ledger import KafkaAuditTrail, KafkaLedger  # noqa: PLC0415 - a process loads its role alone
+    from streams.ledger import KafkaLedger  # noqa: PLC0415 - a process loads its role alone
+    from streams.policy_watch import PolicyWatch  # noqa: PLC0415 - a process loads its role alone
     from streams.workers.pausable import PausableWorker  # noqa: PLC0415 - a process loads its role alone
 
     settings, rng = GateSettings(), random.Random()  # noqa: S311 - jitter of waits
@@ -194,18 +198,20 @@ def _executor(kafka: KafkaSettings, places: Places) -> Wired:
         kafka, SigningKey.load(_existing(places.keys / "executor.key")), now, rng
     )
     controls = Controls(keyring, now)
+    folder = _policy(settings)
     worker = ExecutorWorker(
         cluster=RemoteWrite(_connection()),
         ledger=ledger,
         audit=audit,
-        policy=Policy.load(settings.policy_dir),
+        policy=folder.policy,
         keyring=keyring,
         settings=settings,
         clock=now,
         writer=f"{Role.EXECUTOR}/{uuid4().hex[:12]}",
     )
     view = Broadcast(kafka, (topics.CONTROLS,), controls.on_event)
-    return Wired(PausableWorker(worker=worker, controls=controls), (view, ledger, audit))
+    watch = PolicyWatch(Role.EXECUTOR, folder)
+    return Wired(PausableWorker(worker=worker, controls=controls), (view, ledger, audit, watch))
 
 
 def _closer(_: KafkaSettings, __: Places) -> Wired:
@@ -274,6 +280,17 @@ def _shelf(settings: ModelSettings, places: Places) -> "Shelf":
         most=settings.loaded,
         wait_seconds=settings.wait_seconds,
     )
+
+
+def _policy(settings: GateSettings) -> "PolicyFolder":
+    """Return the folder of rules with its policy. Raises Fatal saying what is wrong with it."""
+    from agents.policy.reload import PolicyFolder  # noqa: PLC0415 - a process loads its role alone
+    from agents.policy.rulebook import PolicyInvalid  # noqa: PLC0415 - a process loads its role alone
+
+    try:
+        return PolicyFolder(settings.policy_dir)
+    except PolicyInvalid as error:
+        raise Fatal(f"the policy can't be used (see `aoi policy test`): {error}") from error
 
 
 def _existing(path: Path) -> Path:

@@ -1,53 +1,32 @@
 r"""The audit chain as pure data: every record names the hash of the one before, and is signed.
 
-Invariant: a record cannot be changed, left out, put in or moved without `verify_chain` naming the
-index; a cut tail is found against a head that was published elsewhere. Hash: hex SHA-256 of the
-canonical JSON of every field but `hash` and `signature`. Signed: `AOI-audit-v1\n` and its 32 bytes.
+Invariant: a record cannot be changed, left out, put in or moved without `audit_proof` naming it; a
+cut tail is found against a head, which the writer signs and publishes elsewhere. Hash: hex SHA-256
+of the canonical JSON of every field but `hash` and `signature`. Signed: `AOI-audit-v1\n` and its 32
+bytes; of a head `AOI-audit-head-v1\n` and its canonical JSON but for the signature.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
-from enum import StrEnum
 
 from pydantic import JsonValue
 
 from agents.approval.canonical import Domain, canonical_json
-from agents.approval.keyring import Keyring, Purpose
+from agents.approval.keyring import KeyEntry
 from agents.approval.signing import SigningKey, is_signature
-from agents.contracts.audit import AuditKind, AuditRecorded
+from agents.contracts.audit import AuditHeadPublished, AuditKind, AuditRecorded
 from agents.contracts.ids import IncidentId
 
 NO_RECORD = "0" * 64
-
-
-class ProblemKind(StrEnum):
-    """What is wrong with a chain at one place."""
-
-    CHANGED = "changed"
-    UNSIGNED = "unsigned"
-    UNKNOWN_KEY = "unknown_key"
-    GAP = "gap"
-    BROKEN_LINK = "broken_link"
-    FOREIGN = "foreign"
-    TRUNCATED = "truncated"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One fault, and the index at which it shows."""
-
-    index: int
-    kind: ProblemKind
-    detail: str
+NOT_HASHED = frozenset({"hash", "signature"})
 
 
 class AuditChain:
     """A writer's chain; it holds the head only, records go wherever the caller sends them.
 
     writer: the name of the key in the keyring, or that name, a slash, and which of its chains.
-    A caller whose record was not acknowledged makes the chain anew from the last that was.
+    A caller whose record was not acknowledged begins another chain, of another writer's name.
     """
 
     def __init__(self, writer: str, key: SigningKey, head: AuditRecorded | None = None) -> None:
@@ -59,108 +38,68 @@ class AuditChain:
 
     @property
     def head(self) -> AuditRecorded | None:
-        """The last record, to be published where the chain's own store cannot change it."""
+        """The last record."""
         return self._head
 
     def append(
-        self, kind: AuditKind, incident_id: IncidentId, record: Mapping[str, JsonValue]
+        self,
+        kind: AuditKind,
+        incident_id: IncidentId,
+        record: Mapping[str, JsonValue],
+        at: datetime | None = None,
     ) -> AuditRecorded:
         """Return the next record, and take it as the head."""
-        index = 0 if self._head is None else self._head.index + 1
-        previous = NO_RECORD if self._head is None else self._head.hash
-        plain = dict(record)
-        digest = _digest(self._writer, index, previous, kind, incident_id, plain)
-        self._head = AuditRecorded(
+        draft = AuditRecorded(
             writer=self._writer,
-            index=index,
-            previous=previous,
+            index=0 if self._head is None else self._head.index + 1,
+            previous=NO_RECORD if self._head is None else self._head.hash,
             kind=kind,
             incident_id=incident_id,
-            record=plain,
-            hash=digest,
-            signature=self._key.sign_bytes(_signed(digest)),
+            record=dict(record),
+            at=at,
+            hash=NO_RECORD,
+            signature="",
         )
+        digest = digest_of(draft)
+        signature = self._key.sign_bytes(_signed(digest))
+        self._head = draft.model_copy(update={"hash": digest, "signature": signature})
         return self._head
 
 
-def verify_chain(
-    records: Iterable[AuditRecorded],
-    keyring: Keyring,
-    *,
-    now: datetime,
-    head: AuditRecorded | None = None,
-) -> list[Problem]:
-    """Return every fault of one writer's records in their order; none for an intact chain.
-
-    head: a record that was published; the chain must reach and contain it.
-    """
-    problems: list[Problem] = []
-    before: AuditRecorded | None = None
-    hashes: dict[int, str] = {}
-    for record in records:
-        problems += _problems_of(record, before, keyring, now)
-        hashes[record.index] = record.hash
-        before = record
-    if head is not None and hashes.get(head.index) != head.hash:
-        last = -1 if before is None else before.index
-        problems.append(
-            Problem(
-                last + 1 if last < head.index else head.index,
-                ProblemKind.TRUNCATED if last < head.index else ProblemKind.CHANGED,
-                f"the published head is {head.index}, the last record {last}",
-            )
-        )
-    return problems
-
-
-def _problems_of(
-    record: AuditRecorded, before: AuditRecorded | None, keyring: Keyring, now: datetime
-) -> list[Problem]:
-    found: list[tuple[ProblemKind, str]] = []
-    expected = 0 if before is None else before.index + 1
-    previous = NO_RECORD if before is None else before.hash
-    if before is not None and record.writer != before.writer:
-        found.append((ProblemKind.FOREIGN, f"written by {record.writer}"))
-    if record.index != expected:
-        found.append((ProblemKind.GAP, f"expected index {expected}, got {record.index}"))
-    elif record.previous != previous:
-        found.append((ProblemKind.BROKEN_LINK, f"expected to follow {previous}"))
-    digest = _digest(
-        record.writer,
-        record.index,
-        record.previous,
-        record.kind,
-        record.incident_id,
-        record.record,
+def sign_head(record: AuditRecorded, key: SigningKey, at: datetime) -> AuditHeadPublished:
+    """Return the signed statement that a chain has come to this record."""
+    draft = AuditHeadPublished(
+        writer=record.writer, index=record.index, hash=record.hash, at=at, signature=""
     )
-    if digest != record.hash:
-        found.append((ProblemKind.CHANGED, f"expected hash {digest}"))
-    key = keyring.find(record.writer.partition("/")[0], Purpose.AUDIT, now)
-    if key is None:
-        found.append((ProblemKind.UNKNOWN_KEY, f"no audit key of {record.writer}"))
-    elif not is_signature(key, _signed(record.hash), record.signature):
-        found.append((ProblemKind.UNSIGNED, "the signature is not the writer's"))
-    return [Problem(record.index, kind, detail) for kind, detail in found]
+    return draft.model_copy(update={"signature": key.sign_bytes(_head_bytes(draft))})
 
 
-def _digest(
-    writer: str,
-    index: int,
-    previous: str,
-    kind: AuditKind,
-    incident_id: str,
-    record: dict[str, JsonValue],
-) -> str:
+def digest_of(record: AuditRecorded) -> str:
+    """Return the hash that a record should have."""
     fields = {
-        "writer": writer,
-        "index": index,
-        "previous": previous,
-        "kind": kind,
-        "incident_id": incident_id,
-        "record": record,
+        name: getattr(record, name)
+        for name in AuditRecorded.model_fields
+        if name not in NOT_HASHED and not (name == "at" and record.at is None)
     }
     return hashlib.sha256(canonical_json(fields).encode()).hexdigest()
 
 
+def is_record_of(key: KeyEntry, record: AuditRecorded) -> bool:
+    """Return whether the key signed the hash that the record claims."""
+    return is_signature(key, _signed(record.hash), record.signature)
+
+
+def is_head_of(key: KeyEntry, head: AuditHeadPublished) -> bool:
+    """Return whether the key signed the head."""
+    return is_signature(key, _head_bytes(head), head.signature)
+
+
 def _signed(digest: str) -> bytes:
     return Domain.AUDIT.value.encode() + bytes.fromhex(digest)
+
+
+def _head_bytes(head: AuditHeadPublished) -> bytes:
+    fields = {
+        name: getattr(head, name) for name in AuditHeadPublished.model_fields if name != "signature"
+    }
+    return (Domain.AUDIT_HEAD.value + canonical_json(fields)).encode()

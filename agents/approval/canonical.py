@@ -6,7 +6,8 @@ names, numbers as ECMAScript prints them, strings escaped only where JSON demand
 - every member of a model is present, null ones too; enumerations are their values, tuples arrays;
 - a timestamp is UTC as `YYYY-MM-DDTHH:MM:SS.ffffffZ`, always with six decimals;
 - what is signed is a prefix that names its domain, then the canonical JSON of the payload:
-  `AOI-approval-v1\n`, `AOI-judgement-v1\n`, `AOI-control-v1\n`, `AOI-audit-v1\n`;
+  `AOI-approval-v1\n`, `AOI-judgement-v1\n`, `AOI-control-v1\n`, `AOI-audit-v1\n`,
+  `AOI-audit-head-v1\n`;
 - an action's hash is the hex SHA-256 of its canonical JSON, without a prefix.
 
 Invariant: equal values give equal bytes, unequal ones unequal bytes; a value that JSON cannot hold
@@ -36,6 +37,7 @@ class Domain(StrEnum):
     JUDGEMENT = "AOI-judgement-v1\n"
     CONTROL = "AOI-control-v1\n"
     AUDIT = "AOI-audit-v1\n"
+    AUDIT_HEAD = "AOI-audit-head-v1\n"
 
 
 def canonical_json(value: object) -> str:

@@ -1,8 +1,8 @@
-"""Records that say who did what: audit chain entries, dead letters and fired timers."""
+"""Records that say who did what: audit chain entries, their heads, dead letters, fired timers."""
 
 from enum import StrEnum
 
-from pydantic import Field, JsonValue
+from pydantic import AwareDatetime, Field, JsonValue
 
 from agents.contracts.ids import IncidentId
 from agents.contracts.model_base import Fact
@@ -25,8 +25,9 @@ class AuditKind(StrEnum):
 class AuditRecorded(Fact):
     r"""One link of a writer's chain.
 
-    hash: hex SHA-256 of the canonical JSON of every field but `hash` and `signature`; previous: the
-    hash before, or 64 zeros. signature: base64 Ed25519 over `AOI-audit-v1\n` and the 32 hash bytes.
+    hash: hex SHA-256 of the canonical JSON of every field but `hash` and `signature` (and but `at`
+    where it is null, as in records of older writers); previous: the hash before, or 64 zeros.
+    signature: base64 Ed25519 over `AOI-audit-v1\n` and the 32 hash bytes.
     """
 
     writer: str
@@ -35,7 +36,21 @@ class AuditRecorded(Fact):
     kind: AuditKind
     incident_id: IncidentId
     record: dict[str, JsonValue]
+    at: AwareDatetime | None = Field(default=None, description="when, by the writer's clock")
     hash: str = Field(pattern=r"^[0-9a-f]{64}$")
+    signature: str
+
+
+class AuditHeadPublished(Fact):
+    r"""How far a writer's chain had come, signed: a chain that ends earlier was cut.
+
+    signature: base64 Ed25519 over `AOI-audit-head-v1\n` and canonical JSON of every other field.
+    """
+
+    writer: str
+    index: int = Field(ge=0, description="the number of the chain's last record")
+    hash: str = Field(pattern=r"^[0-9a-f]{64}$", description="the hash of that record")
+    at: AwareDatetime
     signature: str
 
 

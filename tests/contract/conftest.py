@@ -239,9 +239,11 @@ def _records() -> list[Fact]:
         kind=audit.AuditKind.ORDER_SIGNED,
         incident_id=INCIDENT,
         record={"a": [1, None, {"b": "c"}]},
+        at=NOW,
         hash=HASH,
         signature=SIGNATURE,
     )
+    head = audit.AuditHeadPublished(writer="gate", index=0, hash=HASH, at=NOW, signature=SIGNATURE)
     letter = audit.DeadLettered(
         source_topic="alerts",
         partition=0,
@@ -259,6 +261,7 @@ def _records() -> list[Fact]:
         model.ModelPromoted.model_validate({**names, "verdict": "better"}),
         model.ModelRolledBack.model_validate({**names, "withdrawn": "x", "reason": "worse"}),
         recorded,
+        head,
         letter,
     ]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from agents.approval.audit import verify_chain
+from agents.approval.audit_proof import verify_chain
 from agents.approval.keyring import Keyring, Purpose
 from agents.approval.signing import SigningKey, sign_control
 from agents.contracts.action import DeletePod
@@ -21,10 +21,11 @@ from agents.contracts.model import ModelPromoted, ModelRole
 from agents.incident import Current
 from agents.worker import Fatal
 from streams import login, topics
+from streams.audit_trail import KafkaAuditTrail
 from streams.broadcast import Broadcast, Controls, observer_view
 from streams.codec import Received, Record, Source, encode
 from streams.follow import Follower
-from streams.ledger import KafkaAuditTrail, KafkaLedger, LedgerIndex
+from streams.ledger import KafkaLedger, LedgerIndex
 from streams.settings import KafkaSettings
 from streams.tail import Tail
 from streams.wire import outgoing
