@@ -180,12 +180,36 @@ Rules for B and D stand in `learner/pretrain/rules/withheld/`; no demonstration 
 """
 
 
+def benchmark(chosen: argparse.Namespace) -> int:
+    """Play the benchmark's problems and its balanced set, and print their tables."""
+    from tests.bench import expert_reviews  # noqa: PLC0415 - it takes `solve` from here
+
+    started, missed = time.monotonic(), []
+    jobs = expert_reviews.jobs_of(chosen.seeds)
+    with multiprocessing.get_context("spawn").Pool(chosen.processes) as pool:
+        done = pool.map(expert_reviews.play_reviews, jobs, chunksize=1)
+    for place in expert_reviews.SETS:
+        played = [
+            one for job, part in zip(jobs, done, strict=True) if job[0] == place for one in part
+        ]
+        lines, short = expert_reviews.review_table(played)
+        missed += short
+        sys.stdout.write("\n".join((f"{place}, {len(played)} episodes", "", *lines, "", "")))
+    sys.stdout.write("\n".join((*missed, f"{time.monotonic() - started:.0f} s")) + "\n")
+    return 1 if missed else 0
+
+
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--families", nargs="+", default=list(FAMILIES), choices=FAMILIES)
     parser.add_argument("--out", type=Path)
+    parser.add_argument(
+        "--benchmark",
+        action="store_true",
+        help="play the benchmark's problems and its balanced set instead",
+    )
     return parser.parse_args()
 
 
@@ -193,6 +217,8 @@ def main() -> int:
     from learner.pretrain.card import commit_of  # noqa: PLC0415 - loads torch
 
     chosen = options()
+    if chosen.benchmark:
+        return benchmark(chosen)
     commit = commit_of(ROOT)  # of the code that is about to be loaded
     started = time.monotonic()
     jobs = [(family, task, chosen.seeds) for family in chosen.families for task in WANTED]

@@ -33,7 +33,7 @@ print(hashlib.sha256(shown.encode()).hexdigest(), len(loaded))
 
 def test_there_is_a_rule_for_each_family_and_it_stands_in_its_place() -> None:
     assert sorted(rule.name for rule in withheld_rules()) == WITHHELD
-    assert {rule.name for rule in every_rule()} == set(FAMILIES)
+    assert {rule.name for rule in every_rule() if not rule.review} == set(FAMILIES)
     assert not {rule.name for rule in RULES} & set(WITHHELD)
 
 

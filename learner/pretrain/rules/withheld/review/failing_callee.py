@@ -19,5 +19,5 @@ RULE = Rule(
     repairs=_repairs,
     cautious=True,
     review=True,
-    rank=75,
+    rank=76,
 )

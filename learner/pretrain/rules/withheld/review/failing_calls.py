@@ -7,7 +7,7 @@ from learner.pretrain.rules.rule import Finding, Look, Rule, Verdict
 from learner.pretrain.rules.withheld.review.ledger import ledger_of
 from learner.pretrain.rules.withheld.review.lines import Call, Hindrance
 
-SINCE = "2m"
+SINCE = "1m"
 
 
 def deepest(notes: Notes, *hindrances: Hindrance | None) -> Call | None:

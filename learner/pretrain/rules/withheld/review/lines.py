@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from learner.pretrain.sight import log_text
+from learner.pretrain.sight import Edge, Obstacle, edges_in, log_text
 
 NAME = r"[a-z0-9][a-z0-9.-]*"
 TIMES = re.compile(r" \[x(\d+)\]$")
@@ -74,6 +74,11 @@ WORDS: tuple[tuple[Hindrance, re.Pattern[str]], ...] = (
         ),
     ),
 )
+_KINDS = {
+    Obstacle.NO_HOST: Hindrance.NO_HOST,
+    Obstacle.REFUSED: Hindrance.REFUSED,
+    Obstacle.TIMEOUT: Hindrance.TIMEOUT,
+}
 TROUBLE = re.compile(
     r"internal error|unexpected state|giving up on|could not be served|Failed with status"
     r"|request failed|[Ee]rror when executing|far longer than|slow (?:response|resource)"
@@ -114,7 +119,19 @@ def calls_in(caller: str, text: str) -> list[Call]:
         match = next((match for form in CALLS if (match := form.search(said))), None)
         if match is not None:
             found.append(deepest(caller, match["callee"], match["error"], times_of(line)))
+        else:
+            found += [_known(edge, times_of(line)) for edge in edges_in(caller, line)]
     return found
+
+
+def _known(edge: Edge, times: int) -> Call:
+    """Return a failing call that is told in a form which alerts' rules read as well."""
+    kind = None
+    if edge.obstacle is not None:
+        kind = _KINDS.get(edge.obstacle) or hindrance_in(edge.error)
+    return Call(
+        caller=edge.caller, callee=edge.callee, hindrance=kind, error=edge.error, times=times
+    )
 
 
 def times_of(line: str) -> int:
