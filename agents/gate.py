@@ -68,6 +68,7 @@ class Pending(Fact):
     stage: Stage
     approval_id: ApprovalId
     plan: PlanProposed
+    policy_version: str = ""
     action: Action
     preview: Preview | None = None
     decisions: tuple[ActionDecided, ...] = ()
@@ -173,6 +174,7 @@ class _Turn:
                 "preview": fact.preview,
                 "expires": self.event.time + timedelta(seconds=self.gate.settings.approval_seconds),
                 "approvers_needed": self.gate.policy.approvers_needed(pending.action),
+                "policy_version": self.gate.policy.version,
             }
         )
         if verdict.ruling is Ruling.DENY:
@@ -188,6 +190,9 @@ class _Turn:
         problem = self._unfit(pending, decision)
         if problem or pending is None:
             self._audit(AuditKind.DECISION_REJECTED, payload, {"reason": problem or "not-pending"})
+            if pending is not None and problem == "policy-version" and self._outdated(pending):
+                message = "the policy has changed since this was asked: propose it again"
+                return self.refuse(pending.plan, RefusedBy.POLICY, "policy-changed", message)
             return Step(self.state, self._published())
         self._audit(AuditKind.DECISION_ACCEPTED, payload, {"verdict": payload.verdict})
         if payload.verdict is DecisionVerdict.REFUSE:
@@ -304,6 +309,10 @@ class _Turn:
         }
         return next((name for name, holds in checks.items() if not holds), None)
 
+    def _outdated(self, pending: Pending) -> bool:
+        """Return whether the request was asked under a policy that no longer holds."""
+        return pending.policy_version not in {"", self.gate.policy.version}
+
     def _judge(self, plan: PlanProposed, action: Action, preview: Preview | None) -> Verdict:
         settings = self.gate.settings
         context = Context(
@@ -316,6 +325,7 @@ class _Turn:
             confidence=plan.confidence,
             proposer=PROPOSER,
             freeze=settings.freeze,
+            now=self.event.time,
             preview=PreviewFacts.of(action, preview) if preview else None,
             acts_this_incident=self.state.orders,
             max_acts_this_incident=settings.max_acts_per_incident,

@@ -1,7 +1,8 @@
 """`/live`, `/ready` and `/metrics` of a process over HTTP, on loopback unless told otherwise.
 
 Invariant: ready means that every role of the process has its partitions and has restored what it
-remembers; live means that the event loop turns. Both say what is missing.
+remembers; live means that the event loop turns. Both say what is missing. A note tells of what is
+wrong without making a role unready.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,12 +26,21 @@ class HealthSettings(BaseSettings):
 
 
 class Health(Service):
-    """The server, as a service beside the roles' apps. `ready` names each part and how it is."""
+    """The server, as a service beside the roles' apps.
 
-    def __init__(self, settings: HealthSettings, ready: Callable[[], Mapping[str, bool]]) -> None:
+    ready names each part and how it is; notes, by part, what is wrong with it all the same.
+    """
+
+    def __init__(
+        self,
+        settings: HealthSettings,
+        ready: Callable[[], Mapping[str, bool]],
+        notes: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
         super().__init__()
         self._settings = settings
         self._ready = ready
+        self._notes = notes
         self._runner: web.AppRunner | None = None
         self.bound_port: int | None = None
 
@@ -57,9 +67,8 @@ class Health(Service):
     async def _tell(self, _: web.Request) -> web.Response:
         parts = dict(self._ready())
         well = bool(parts) and all(parts.values())
-        return web.json_response(
-            {"ready": well, "parts": parts}, status=OK if well else UNAVAILABLE
-        )
+        told = {"ready": well, "parts": parts, "notes": dict(self._notes())}
+        return web.json_response(told, status=OK if well else UNAVAILABLE)
 
     async def _metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

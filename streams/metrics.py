@@ -20,6 +20,9 @@ IN_FLIGHT = Gauge("aoi_in_flight_events", "events that a worker works on", ROLE)
 LAG = Gauge("aoi_lag_events", "events not read yet", (*ROLE, "topic", "partition"))
 STATES = Gauge("aoi_states", "keys that a reducer remembers", ROLE)
 LOADED = Gauge("aoi_loaded_models", "local models in memory", ROLE)
+POLICY_REFUSED = Gauge(
+    "aoi_policy_edit_refused", "1 while the folder of rules holds an edit that was refused", ROLE
+)
 UNACKNOWLEDGED_SECONDS = Gauge(
     "aoi_unacknowledged_seconds", "age of the oldest event that is not acknowledged", ROLE
 )

@@ -90,7 +90,9 @@ def run_apps(
     """Run apps that are built already."""
     services = []
     if health.port is not None:
-        services.append(Health(health, lambda: {app.role: app.host.ready for app in apps}))
+        services.append(
+            Health(health, lambda: {app.role: app.host.ready for app in apps}, lambda: notes(apps))
+        )
     first, *others = apps
     worker = RolesWorker(
         first,
@@ -109,6 +111,12 @@ def run_apps(
     except Exception as error:  # noqa: BLE001 - whatever a role raised, told as an exit code
         log.critical("stopped by a failure", error=repr(error))
         return FAILED
+
+
+def notes(apps: Sequence[RoleApp]) -> dict[str, str]:
+    """Return what is wrong with roles that are ready all the same: a refused edit of the policy."""
+    found = ((app.role, getattr(one, "note", None)) for app in apps for one in app.companions)
+    return {str(role): str(note) for role, note in found if note is not None}
 
 
 def main(names: Sequence[str]) -> int:

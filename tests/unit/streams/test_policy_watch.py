@@ -1,0 +1,137 @@
+"""The watch looks at every tick, exchanges or keeps the policy, and tells which."""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
+
+from agents.policy.decide import SHIPPED
+from agents.policy.reload import PolicyFolder
+from agents.roles import Role
+from agents.settings import GateSettings
+from agents.worker import Fatal
+from streams import wiring
+from streams.health import Health, HealthSettings
+from streams.policy_watch import PolicyWatch
+from streams.run import notes
+
+
+class Ticks:
+    """A sleep that ends when the test says so; `passed` waits until the loop sleeps again."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+        self._go = asyncio.Semaphore(0)
+        self._asleep = asyncio.Semaphore(0)
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self._asleep.release()
+        await self._go.acquire()
+
+    async def passed(self, count: int) -> None:
+        for _ in range(count):
+            await self._asleep.acquire()
+            self._go.release()
+        await self._asleep.acquire()
+        self._asleep.release()
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    """Give a copy of the shipped rules."""
+    shutil.copytree(SHIPPED, tmp_path / "rules")
+    return tmp_path / "rules"
+
+
+class App:
+    """A role's app, as far as health looks."""
+
+    role = Role.GATE
+
+    def __init__(self, *companions: object) -> None:
+        self.companions = companions
+
+
+async def test_an_edit_is_taken_and_a_wrong_one_kept_out_while_the_role_runs(rules: Path) -> None:
+    ticks, folder = Ticks(), PolicyFolder(rules)
+    watch = PolicyWatch(Role.GATE, folder, tick_seconds=7.0, sleep=ticks.sleep)
+    app, first = App(object(), watch), folder.policy.version
+    health = Health(HealthSettings(port=0), lambda: {"gate": True}, lambda: notes([app]))  # type: ignore[list-item]  # a role's app as far as notes look
+    with capture_logs() as logs:
+        await watch.start()
+        await health.on_start()
+        try:
+            (rules / "settings.toml").write_text("[freeze]\nnow = true\n")
+            await ticks.passed(2)
+            second = folder.policy.version
+            assert second != first
+            assert watch.note is None
+            (rules / "ask.cedar").write_text("permit (")
+            await ticks.passed(2)
+            assert folder.policy.version == second
+            async with (
+                ClientSession() as client,
+                client.get(f"http://127.0.0.1:{health.bound_port}/ready") as answer,
+            ):
+                told = await answer.json()
+            assert (answer.status, told["ready"]) == (200, True)
+            assert told["notes"] == {"gate": watch.note}
+            assert f"version {second[:12]} stays: ask.cedar" in told["notes"]["gate"]
+            assert refused_gauge() == 1
+            shutil.copy(SHIPPED / "ask.cedar", rules / "ask.cedar")
+            await ticks.passed(2)
+            assert (watch.note, refused_gauge()) == (None, 0)
+        finally:
+            await health.on_stop()
+            await watch.close()
+    assert set(ticks.slept) == {7.0}
+    events = [(one["event"], one["log_level"]) for one in logs if one["event"].startswith("policy")]
+    assert events == [
+        ("policy in force", "info"),
+        ("policy in force", "info"),
+        ("policy edit refused", "error"),
+        ("policy in force", "info"),
+    ]
+    refused = next(one for one in logs if one["event"] == "policy edit refused")
+    assert refused["version"] == second
+    assert "ask.cedar" in refused["error"]
+
+
+def refused_gauge() -> float | None:
+    return REGISTRY.get_sample_value("aoi_policy_edit_refused", {"role": "gate"})
+
+
+async def test_a_look_that_fails_is_made_again(
+    rules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks, folder = Ticks(), PolicyFolder(rules)
+    watch = PolicyWatch(Role.EXECUTOR, folder, sleep=ticks.sleep)
+
+    def broken() -> None:
+        raise RuntimeError("a disk that is not there")
+
+    monkeypatch.setattr(folder, "look", broken)
+    await watch.start()
+    try:
+        await ticks.passed(1)
+        monkeypatch.undo()
+        first = folder.policy.version
+        (rules / "settings.toml").write_text("")
+        await ticks.passed(2)
+        assert folder.policy.version != first
+    finally:
+        await watch.close()
+
+
+def test_a_role_does_not_start_on_a_wrong_folder(
+    rules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (rules / "never.cedar").write_text("")
+    monkeypatch.setenv("AOI_GATE__POLICY_DIR", str(rules))
+    with pytest.raises(Fatal, match="aoi policy test"):
+        wiring._policy(GateSettings())
