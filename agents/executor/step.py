@@ -53,7 +53,7 @@ class ExecutorWorker:
     """The worker of role `executor`.
 
     writer names this instance. settle_seconds: how long another writer's intent may stay without
-    an outcome before it counts as unknown; longer than any act.
+    an outcome before it counts as unknown; longer than any act, which begins in its first half.
     """
 
     cluster: WriteHandle
@@ -113,10 +113,11 @@ class ExecutorWorker:
                 writer=self.writer,
                 attempt=uuid4().hex,
             )
+            lease = self.clock() + timedelta(seconds=self.settle_seconds / 2)
             claim = await self.ledger.intend(intent)
         if not claim.first:
             return await self._repeat(order, claim)
-        executed = await self._overtaken(order) or await self._act(order)
+        executed = await self._overtaken(order) or await self._act(order, lease)
         await self._settle(intent, executed)
         return executed
 
@@ -238,12 +239,18 @@ class ExecutorWorker:
             settings.max_acts_per_incident, rates.acts_per_incident
         ) or of_all > stricter(settings.max_acts_per_hour, rates.acts_per_hour)
 
-    async def _act(self, order: ActionApproved) -> ActionExecuted:
-        """Act once, verify, and undo what made a healthy state unhealthy."""
+    async def _act(self, order: ActionApproved, lease: datetime) -> ActionExecuted:
+        """Act once, verify, and undo what made a healthy state unhealthy.
+
+        lease: until when no other can have given the intent up, whatever became of this process.
+        """
         try:
             healthy_before, _ = await self.cluster.verify(order.action)
         except EnvironmentUnavailable as error:
             return report(order, ActResult.NOT_DONE, reason="unreachable", message=str(error))
+        if self.clock() >= lease:
+            message = "this Executor stood still between intent and act; ask again"
+            return report(order, ActResult.NOT_DONE, reason="overtaken", message=message)
         try:
             output = await self.cluster.act(order.action)
         except EnvironmentUnavailable as error:
