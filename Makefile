@@ -19,7 +19,7 @@ demo: setup ## a storm of alerts repaired, its failures learned from, a second s
 	@$(BIN)/aoi demo
 
 test: setup ## all tests (PYTEST="-k name" for some)
-	@$(BIN)/python -m pytest $(PYTEST)
+	@sh .ci/test $(PYTEST)
 
 check: setup ## style, types, floors and the public contract
 	$(BIN)/ruff check .
