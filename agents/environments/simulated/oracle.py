@@ -103,10 +103,11 @@ def _answer(task: Task, truth: GroundTruth, submission: Submission) -> tuple[boo
 def _judge_state(cluster: Cluster, truth: GroundTruth, before: bytes) -> Verdict:
     base = thaw(before)
     now = cluster.fork()
-    benchmark = _within_a_minute(now, truth)
+    settled = now.now + SETTLING
     problem = collateral(base, now)
+    benchmark = _within_a_minute(now, truth)
     if problem is None:
-        now.advance(now.now + SETTLING)
+        now.advance(settled)
         problem = unhealthy(now) or _ailing(base, now)
     if problem is None and threatened(now):
         problem = "the fault is away at present and will come back"
@@ -119,12 +120,11 @@ def _judge_state(cluster: Cluster, truth: GroundTruth, before: bytes) -> Verdict
 
 
 def _within_a_minute(now: Cluster, truth: GroundTruth) -> bool:
-    """Return whether the benchmark's own check, which waits up to a minute, is content once."""
-    waiting = now.fork()
+    """Let up to a minute pass until the benchmark's own check is content; return whether it is."""
     for _ in range(13):
-        if passes(waiting, truth.family, truth.service):
+        if passes(now, truth.family, truth.service):
             return True
-        waiting.advance(waiting.now + 5)
+        now.advance(now.now + 5)
     return False
 
 

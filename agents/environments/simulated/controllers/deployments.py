@@ -45,11 +45,12 @@ def revision_of(item: Manifest) -> int:
 
 def replica_sets(cluster: Cluster, deployment: Manifest) -> list[Manifest]:
     """Return the replica sets that a deployment owns, oldest revision first."""
-    uid = deployment["metadata"]["uid"]
+    uid, name = deployment["metadata"]["uid"], deployment["metadata"]["name"]
     found = [
         item
         for item in cluster.store.each("replicasets", deployment["metadata"]["namespace"])
-        if any(owner["uid"] == uid for owner in item["metadata"].get("ownerReferences", ()))
+        if item["metadata"]["name"].startswith(name)  # most are others': looked at no further
+        and any(owner["uid"] == uid for owner in item["metadata"].get("ownerReferences", ()))
     ]
     return sorted(found, key=revision_of)
 
