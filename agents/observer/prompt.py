@@ -1,8 +1,9 @@
 """The prompt: one incident, its memory and its last observation as messages for a model.
 
-Invariant: text from the cluster stands only between `<<<` and `>>>`, and those marks are removed
-from the text itself, so it can't close its own block. Two renderings of one contract: `compact`
-for the embedded model (trained on this very text), `full` for general models.
+Invariant: text from the cluster or a sender stands only between `<<<` and `>>>`, and can't hold
+those marks itself (`envelope.py`); a label stands outside only if it is a name. Two renderings of
+one contract: `compact` for the embedded model (trained on this very text), `full` for general
+models.
 """
 
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ from dataclasses import dataclass
 from agents.contracts.incident import IncidentSnapshot, Task
 from agents.contracts.model import Message
 from agents.memory import LastStep, Memory
+from agents.observer.envelope import CLOSE, OPEN, harmless, named, one_line, quote
 
-OPEN, CLOSE = "<<<", ">>>"
+__all__ = ["CLOSE", "OPEN", "QUESTIONS", "RULES", "Situation", "harmless", "messages", "quote"]
 
 QUESTIONS: dict[Task, str] = {
     Task.DETECTION: "Is there a fault? Answer Yes or No.",
@@ -81,16 +83,16 @@ def _render(situation: Situation, memory: Memory) -> str:
     incident = situation.incident
     lines = [
         f"TASK {incident.task}: {QUESTIONS[incident.task]}",
-        f"NAMESPACE {incident.namespace or 'unknown'}",
+        f"NAMESPACE {named(incident.namespace or 'unknown')}",
         *_alert_lines(incident),
     ]
     lines += [f"GUIDE {number} {step}" for number, step in enumerate(situation.guidance, start=1)]
     lines.append(f"STEP {situation.step}/{situation.max_steps}")
-    lines += [f"PAST {past.line} -> {past.summary}" for past in memory.past]
+    lines += [f"PAST {harmless(past.line)} -> {one_line(past.summary)}" for past in memory.past]
     if memory.last is not None:
         lines += _last_lines(memory.last)
     if situation.complaint:
-        lines.append(f"REPLY REFUSED {situation.complaint}")
+        lines.append(f"REPLY REFUSED {one_line(situation.complaint)}")
     return "\n".join(lines)
 
 
@@ -99,27 +101,17 @@ def _alert_lines(incident: IncidentSnapshot) -> list[str]:
     for alert in incident.alerts[:3]:
         labels = alert.labels
         words = alert.annotations.get("description") or alert.annotations.get("summary") or ""
-        service = labels.get("service", "")
-        shown.append(f"ALERT {labels.get('alertname', '')} {service} {quote(words[:300])}")
+        name, service = named(labels.get("alertname", "")), named(labels.get("service", ""))
+        shown.append(f"ALERT {name} {service} {quote(words[:300])}")
     if len(incident.alerts) > len(shown):
         shown.append(f"ALERT and {len(incident.alerts) - len(shown)} more")
     return shown
 
 
 def _last_lines(last: LastStep) -> list[str]:
-    head = f"LAST {last.line}"
+    head = f"LAST {harmless(last.line)}"
     if last.refusal:
-        head += f" [refused: {last.refusal}]"
+        head += f" [refused: {one_line(last.refusal)}]"
     elif last.exit_code:
         head += f" [exit {last.exit_code}]"
     return [head, OPEN, harmless(last.text), CLOSE]
-
-
-def quote(text: str) -> str:
-    """Return untrusted text on one line inside the envelope's marks."""
-    return f"{OPEN}{' '.join(harmless(text).split())}{CLOSE}"
-
-
-def harmless(text: str) -> str:
-    """Return the text without the marks of the envelope."""
-    return text.replace(OPEN, "<").replace(CLOSE, ">")

@@ -59,6 +59,8 @@ def parse_reply(text: str, task: Task) -> Reply:
         value = json.loads(_unfenced(text))
     except ValueError as error:
         raise MalformedReply(f"not one JSON object: {error}") from None
+    except RecursionError:
+        raise MalformedReply("not one JSON object: nested too deep") from None
     if not isinstance(value, dict):
         raise MalformedReply(f"expected a JSON object, found {type(value).__name__}")
     try:

@@ -137,7 +137,7 @@ def _leaves(value: str) -> set[str]:
         return set()
     try:
         waiting = [json.loads(value)]
-    except ValueError:
+    except (ValueError, RecursionError):
         return set()
     found: set[str] = set()
     while waiting:
