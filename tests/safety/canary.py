@@ -231,7 +231,7 @@ kubectl patch cm flagd-config --type merge -p '{"data":{"demo.flagd.json":"{}"}}
 kubectl set image deployment/geo geo=deathstarbench/hotel-reservation:latest
 kubectl set image deploy geo hotel-reserv-geo=registry.io:5000/x/y@sha256:0123abcd
 kubectl set env deployment/geo JAEGER_SAMPLE_RATIO=0.01 OLD-
-kubectl set env deploy geo -c geo LOG_LEVEL=debug
+kubectl set env deploy geo -c geo LOG_LEVEL=info
 kubectl set resources deployment geo --limits=cpu=500m,memory=512Mi --requests=cpu=100m
 kubectl delete pod geo-6b4b7c9d5f-x2x7q --force --grace-period=0
 kubectl delete networkpolicy deny-all
