@@ -28,6 +28,7 @@ from agents.contracts.action import Action
 _MAX_INTEGER = 2**53
 # ECMA-262, Number::toString: a number is written without an exponent between these powers of ten
 _SMALLEST_PLAIN, _LARGEST_PLAIN = -6, 21
+_TEXT = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Domain(StrEnum):
@@ -69,7 +70,7 @@ def timestamp(moment: datetime) -> str:
 def _write(value: object, parts: list[str]) -> None:
     match value:  # the commonest first: a class that is asked late costs every value
         case str():
-            parts.append(json.dumps(str(value), ensure_ascii=False))
+            parts.append(_TEXT(str(value)))
         case None | bool():
             parts.append(json.dumps(value))
         case dict():
@@ -99,7 +100,7 @@ def _write_members(value: Mapping[object, object], parts: list[str]) -> None:
     parts.append("{")
     for index, name in enumerate(sorted(names, key=_utf16)):
         parts.append("," if index else "")
-        parts.append(json.dumps(str(name), ensure_ascii=False) + ":")
+        parts.append(_TEXT(str(name)) + ":")
         _write(value[name], parts)
     parts.append("}")
 

@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from agents.approval.canonical import canonical_json
 from agents.contracts.action import (
     Action,
     ApplyManifest,
@@ -31,7 +30,7 @@ from agents.contracts.action import (
 )
 from agents.contracts.command import Access, Command
 from agents.policy.commands import plain_command, words_of
-from agents.policy.manifest import read_document, read_object
+from agents.policy.manifest import read_canonical, read_object
 from agents.policy.mongo import read_mongo
 from agents.policy.parse import access_of, parse, place_of
 from agents.policy.refusal import DOCUMENT, ReasonCode, Refusal
@@ -166,7 +165,7 @@ def _set_resources(command: Command) -> Action:
 def _patch(command: Command) -> Action:
     kind, name = _only_target(command, "patch", "type")
     strategy = command.flag("type") or "strategic"
-    data = _about("--patch", lambda: read_document(command.flag("patch") or ""))
+    data, canonical = _about("--patch", lambda: read_canonical(command.flag("patch") or ""))
     if not isinstance(data, list if strategy == "json" else dict):
         wanted = "a list of operations" if strategy == "json" else "an object"
         raise Refusal(
@@ -182,7 +181,7 @@ def _patch(command: Command) -> Action:
             "namespace": command.namespace,
             "name": name,
             "strategy": strategy,
-            "patch": canonical_json(data),
+            "patch": canonical,
         }
     )
 

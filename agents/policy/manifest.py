@@ -50,6 +50,11 @@ _Loader.add_implicit_resolver(
 
 def read_document(text: str) -> JsonValue:
     """Return the data of one JSON or YAML document; raises `Refusal`."""
+    return read_canonical(text)[0]
+
+
+def read_canonical(text: str) -> tuple[JsonValue, str]:
+    """Return the data of one JSON or YAML document, and its canonical JSON; raises `Refusal`."""
     try:
         data = json.loads(text, object_pairs_hook=_members, parse_constant=_constant)
     except ValueError:
@@ -58,11 +63,11 @@ def read_document(text: str) -> JsonValue:
         raise _bad(f"expected one document at most {MAX_DEPTH} deep") from None
     try:
         _check_depth(data, 0)
-        canonical_json(data)
+        canonical = canonical_json(data)
     except ValueError as error:
         raise _bad(f"expected plain JSON data: {error}") from None
     checked: JsonValue = data
-    return checked
+    return checked, canonical
 
 
 def _read_yaml(text: str) -> object:

@@ -27,6 +27,8 @@ _PIECE = re.compile(
     r"|'(?P<single>[^']*)'"
     r'|"(?P<double>(?:[^"\\$`]|\\[\s\S])*)"'
 )
+# the commonest piece by far: a whole word without a quote, and no brace in it
+_WHOLE = re.compile(r"[ \t]*([A-Za-z0-9_./:=@,+%^!-]+)(?=[ \t]|\Z)")
 _HEREDOC = re.compile(
     r"<<[ \t]*(?P<quote>['\"]?)(?P<tag>[A-Za-z_][A-Za-z0-9_]{0,31})(?P=quote)(?=[ \t\n]|\Z)"
 )
@@ -171,7 +173,11 @@ def _scan_line(text: str) -> tuple[list[Word], int, re.Match[str] | None]:
     start = at = 0
     operator: re.Match[str] | None = None
     length, match = len(text), _PIECE.match
-    while at < length and text[at] != "\n":
+    while at < length and at <= MAX_LINE and text[at] != "\n":
+        if not pieces and (whole := _WHOLE.match(text, at)):
+            start, at = whole.span(1)
+            words.append(Word(whole[1], start, at))
+            continue
         piece = match(text, at)
         if piece is None:
             found = _HEREDOC.match(text, at) if operator is None and not pieces else None
@@ -188,8 +194,6 @@ def _scan_line(text: str) -> tuple[list[Word], int, re.Match[str] | None]:
                 start = at
             pieces.append(_literal(piece))
         at = piece.end()
-        if at > MAX_LINE:
-            raise _too_long(text)
     if pieces:
         words.append(Word("".join(pieces), start, at))
     return words, at, operator
@@ -199,7 +203,7 @@ def _scan(text: str) -> tuple[list[Word], str | None, str]:
     """Return words, here-document, and the first line with the document's operator blanked."""
     words, at, operator = _scan_line(text)
     head = text[:at]
-    if not head.isascii() and len(head.encode()) > MAX_LINE:
+    if at > MAX_LINE or (not head.isascii() and len(head.encode()) > MAX_LINE):
         raise _too_long(text)
     if operator is None:
         if rest := text[at:].strip():
