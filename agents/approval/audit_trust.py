@@ -24,10 +24,9 @@ class Trust:
     retained: bool = False
 
     def keys(self, writer: str, at: datetime | None) -> list[KeyEntry]:
-        """Return the keys that may sign for a writer at a moment; several only with `revoked`."""
+        """Return the keys that may sign for a writer at a moment; several while keys overlap."""
         name, moment = writer.partition("/")[0], at or self.now
-        found = self.keyring.find(name, Purpose.AUDIT, moment)
-        keys = [] if found is None else [found]
+        keys = list(self.keyring.serving(name, Purpose.AUDIT, moment))
         if self.revoked:
             keys += [
                 key

@@ -208,3 +208,16 @@ def test_a_revoked_key_counts_only_where_that_is_said() -> None:
     strict = verify_trail(links, (), Trust(keyring=ring, now=NOW))
     assert [one.kind for one in strict.findings] == [FindingKind.UNSIGNED]
     assert verify_trail(links, (), Trust(keyring=ring, now=NOW, revoked=True)).intact
+
+
+def test_a_record_counts_with_the_key_of_its_own_time() -> None:
+    rotated = NOW + timedelta(days=1)
+    old = KEY.entry("executor", Purpose.AUDIT).model_copy(update={"not_after": rotated})
+    new = EVE.entry("executor", Purpose.AUDIT).model_copy(update={"not_before": rotated})
+    trust = Trust(keyring=Keyring((old, new)), now=NOW + timedelta(days=9))
+    later = AuditChain("executor/2", EVE)
+    link = later.append(AuditKind.ACT_SETTLED, INCIDENT, {}, rotated + timedelta(hours=1))
+    assert verify_trail([*placed(chain(2)), Link(record=link)], (), trust).intact
+    early = AuditChain("executor/3", EVE).append(AuditKind.ACT_SETTLED, INCIDENT, {}, NOW)
+    (finding,) = verify_trail([Link(record=early)], (), trust).findings
+    assert finding.kind is FindingKind.UNSIGNED

@@ -1,6 +1,8 @@
 """`aoi audit` over a dump: exit codes, and each finding with its place, expected and actual."""
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -162,3 +164,30 @@ def test_show_takes_an_incident_and_a_writer(folder: Path) -> None:
     _, out = run(folder, "show")
     assert "act_intended" in out
     assert '{"number":3}' in out
+
+
+NODE = shutil.which("node")
+EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "verify_audit.mjs"
+
+
+@pytest.mark.skipif(NODE is None, reason="node is not installed")
+def test_another_language_finds_the_same(folder: Path) -> None:
+    def told() -> str:
+        words = [str(NODE), str(EXAMPLE), str(folder / "dump.jsonl"), str(folder / "ring.json")]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert done.stderr == ""
+        assert done.returncode == (0 if done.stdout.startswith("0 findings") else 1)
+        return done.stdout
+
+    whole = lines(folder)
+    assert told() == "0 findings in 4 records of 1 writers\n"
+    rewrite(folder, [line for n, line in enumerate(whole) if n != 1])
+    assert told().startswith(f"gap {WRITER} #1: expected this record, got record 2")
+    rewrite(folder, [line for n, line in enumerate(whole) if n != 4])
+    assert told().startswith(f"truncated {WRITER} #3")
+    whole[1]["fact"]["record"]["number"] = 7.5
+    rewrite(folder, whole)
+    assert told().startswith(f"changed {WRITER} #1")
+    whole[2]["fact"]["index"] = 2
+    rewrite(folder, whole)
+    assert f"forged_head {WRITER} #2" in told()
