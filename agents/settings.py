@@ -94,6 +94,15 @@ class GateSettings(BaseSettings):
     policy_dir: Path | None = Field(default=None, description="None: the shipped rules")
 
 
+class ExecutorSettings(BaseSettings):
+    """The circuit breaker: so many acts that failed or were undone stop every act; 0 never does."""
+
+    model_config = _prefix("EXECUTOR")
+
+    max_failures: int = Field(default=5, ge=0)
+    failure_window_seconds: float = Field(default=3600.0, gt=0)
+
+
 class CloserSettings(BaseSettings):
     """How long the closer waits for a judgement after the submission, and for late facts."""
 

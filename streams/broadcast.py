@@ -11,10 +11,10 @@ from datetime import datetime
 import structlog
 from pydantic import ValidationError
 
-from agents.approval.keyring import Keyring
+from agents.approval.keyring import Keyring, KeyringInvalid
 from agents.approval.verify import OrderRejected, check_control
 from agents.contracts.envelope import Event
-from agents.contracts.feedback import ControlIssued, ControlKind
+from agents.contracts.feedback import ControlIssued, ControlKind, ControlPayload
 from agents.contracts.guidance import GuidancePublished
 from agents.contracts.ids import ModelId
 from agents.contracts.model import ModelPromoted, ModelRole, ModelRolledBack
@@ -27,8 +27,6 @@ from streams.settings import KafkaSettings
 from streams.topic import Topic
 
 log = structlog.get_logger(__name__)
-
-EXECUTOR_KINDS = frozenset({ControlKind.PAUSE_EXECUTOR, ControlKind.RESUME_EXECUTOR})
 
 OnEvent = Callable[[Event], None]
 OnRemoved = Callable[[str], None]
@@ -120,7 +118,7 @@ class Controls:
 
     keyring: Keyring
     clock: Callable[[], datetime]
-    _issued: dict[tuple[ControlKind, str], ControlIssued] = field(default_factory=dict)
+    _issued: dict[ControlKind, ControlPayload] = field(default_factory=dict)
 
     def on_event(self, event: Event) -> None:
         """Take an order, or skip it with the reason."""
@@ -129,20 +127,30 @@ class Controls:
             return
         payload = control.payload
         try:
+            self.keyring.reload_if_changed()
             check_control(control, keyring=self.keyring, now=self.clock())
-        except OrderRejected as error:
-            log.warning("control skipped", event_id=event.id, reason=str(error.code))
+        except (OrderRejected, KeyringInvalid) as error:
+            log.warning("control skipped", event_id=event.id, reason=str(error))
             return
-        subject = "" if payload.kind in EXECUTOR_KINDS else payload.subject
-        before = self._issued.get((payload.kind, subject))
-        if before is None or before.payload.issued_at <= payload.issued_at:
-            self._issued[payload.kind, subject] = control
+        before = self._issued.get(payload.kind)
+        if before is None or before.issued_at <= payload.issued_at:
+            self._issued[payload.kind] = payload
+
+    @property
+    def pause(self) -> ControlPayload | None:
+        """The pause that holds now: who ordered it, when and why; None while none does."""
+        pause, resumed = self._issued.get(ControlKind.PAUSE_EXECUTOR), self.resumed_at
+        if pause is None or (pause.expires and pause.expires <= self.clock()):
+            return None
+        return pause if resumed is None or resumed < pause.issued_at else None
+
+    @property
+    def resumed_at(self) -> datetime | None:
+        """When an operator last resumed the executor; that closes its circuit breaker, too."""
+        resume = self._issued.get(ControlKind.RESUME_EXECUTOR)
+        return None if resume is None else resume.issued_at
 
     @property
     def paused(self) -> bool:
         """Whether the newest of pause and resume is a pause that still holds."""
-        pause = self._issued.get((ControlKind.PAUSE_EXECUTOR, ""))
-        resume = self._issued.get((ControlKind.RESUME_EXECUTOR, ""))
-        if pause is None or (pause.payload.expires and pause.payload.expires <= self.clock()):
-            return False
-        return resume is None or resume.payload.issued_at < pause.payload.issued_at
+        return self.pause is not None

@@ -26,3 +26,6 @@ POLICY_REFUSED = Gauge(
 UNACKNOWLEDGED_SECONDS = Gauge(
     "aoi_unacknowledged_seconds", "age of the oldest event that is not acknowledged", ROLE
 )
+STOPPED = Gauge(
+    "aoi_executor_stopped", "1 while nothing is done: by circuit or operator", (*ROLE, "by")
+)

@@ -114,9 +114,13 @@ def run_apps(
 
 
 def notes(apps: Sequence[RoleApp]) -> dict[str, str]:
-    """Return what is wrong with roles that are ready all the same: a refused edit of the policy."""
-    found = ((app.role, getattr(one, "note", None)) for app in apps for one in app.companions)
-    return {str(role): str(note) for role, note in found if note is not None}
+    """Return what is wrong with roles that are ready all the same: a refused edit, a pause."""
+    found: dict[str, str] = {}
+    for app in apps:
+        told = [getattr(one, "note", None) for one in app.companions]
+        if text := "; ".join(str(note) for note in told if note is not None):
+            found[str(app.role)] = text
+    return found
 
 
 def main(names: Sequence[str]) -> int:

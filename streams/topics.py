@@ -60,12 +60,12 @@ CONTROLS = _public_in(
     key=Key.ANY,
     facts=(feedback.ControlIssued,),
     writers=(Outsider.OPERATOR,),
-    readers=(Role.CORRELATOR, Role.GATE, Role.EXECUTOR),
-    broadcast=(Role.CORRELATOR, Role.GATE, Role.EXECUTOR),
+    readers=(Role.EXECUTOR, Outsider.OPERATOR, Outsider.AUDITOR),
+    broadcast=(Role.EXECUTOR,),
     partitions=1,
     compacted=True,
     retention_ms=FOR_EVER,
-    doc="Signed orders of operators: pause, resume, silence, close.",
+    doc="Signed orders of operators: pause and resume of the executor.",
 )
 INCIDENTS = _public_out(
     name="incidents",

@@ -7,6 +7,7 @@ modules are imported by the role that needs them only.
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -22,6 +23,7 @@ from agents.settings import (
     CloserSettings,
     CompressorSettings,
     EnvironmentSettings,
+    ExecutorSettings,
     GateSettings,
     ModelSettings,
     ObserverSettings,
@@ -184,12 +186,14 @@ def _executor(kafka: KafkaSettings, places: Places) -> Wired:
     from agents.approval.keyring import Keyring  # noqa: PLC0415 - a process loads its role alone
     from agents.approval.signing import SigningKey  # noqa: PLC0415 - a process loads its role alone
     from agents.environments.remote.client import RemoteWrite  # noqa: PLC0415 - a process loads its role alone
+    from agents.executor.breaker import Breaker  # noqa: PLC0415 - a process loads its role alone
     from agents.executor.step import ExecutorWorker  # noqa: PLC0415 - a process loads its role alone
     from streams.audit_trail import KafkaAuditTrail  # noqa: PLC0415 - a process loads its role alone
     from streams.broadcast import Broadcast, Controls  # noqa: PLC0415 - a process loads its role alone
     from streams.ledger import KafkaLedger  # noqa: PLC0415 - a process loads its role alone
     from streams.policy_watch import PolicyWatch  # noqa: PLC0415 - a process loads its role alone
     from streams.workers.pausable import PausableWorker  # noqa: PLC0415 - a process loads its role alone
+    from streams.workers.stopped import StopsTold  # noqa: PLC0415 - a process loads its role alone
 
     settings, rng = GateSettings(), random.Random()  # noqa: S311 - jitter of waits
     keyring = Keyring.load(_existing(places.keyring))
@@ -197,7 +201,7 @@ def _executor(kafka: KafkaSettings, places: Places) -> Wired:
     audit = KafkaAuditTrail(
         kafka, SigningKey.load(_existing(places.keys / "executor.key")), now, rng
     )
-    controls = Controls(keyring, now)
+    controls, limits = Controls(keyring, now), ExecutorSettings()
     folder = _policy(settings)
     worker = ExecutorWorker(
         cluster=RemoteWrite(_connection()),
@@ -208,10 +212,17 @@ def _executor(kafka: KafkaSettings, places: Places) -> Wired:
         settings=settings,
         clock=now,
         writer=f"{Role.EXECUTOR}/{uuid4().hex[:12]}",
+        breaker=Breaker(
+            limit=limits.max_failures,
+            window=timedelta(seconds=limits.failure_window_seconds),
+            resumed_at=lambda: controls.resumed_at,
+        ),
     )
     view = Broadcast(kafka, (topics.CONTROLS,), controls.on_event)
     watch = PolicyWatch(Role.EXECUTOR, folder)
-    return Wired(PausableWorker(worker=worker, controls=controls), (view, ledger, audit, watch))
+    told = StopsTold(worker=worker, controls=controls)
+    pausable = PausableWorker(worker=worker, controls=controls)
+    return Wired(pausable, (view, ledger, audit, watch, told))
 
 
 def _closer(_: KafkaSettings, __: Places) -> Wired:

@@ -48,12 +48,10 @@ class ControlKind(StrEnum):
 
     PAUSE_EXECUTOR = "pause_executor"
     RESUME_EXECUTOR = "resume_executor"
-    SILENCE = "silence"
-    CLOSE_INCIDENT = "close_incident"
 
 
 class ControlPayload(Order):
-    """What an operator signs. `subject`: a label matcher `name=value`, or an incident id."""
+    """What an operator signs. `subject` is empty: pause and resume are about the one executor."""
 
     kind: ControlKind
     subject: str = ""

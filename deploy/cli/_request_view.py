@@ -42,7 +42,9 @@ def panel(asked: Asked, now: datetime) -> RenderableType:
     rows.add_row("as a line", plain(fact.line))
     rows.add_row("risk", Text(fact.risk, style=COLOURS[fact.risk]))
     touched = [
-        f"{one.kind}/{one.name} in {one.namespace or 'no namespace'}" for one in preview.touched
+        f"{one.kind}/{one.name} in {one.namespace or 'no namespace'} "
+        f"({'not there yet' if one.resource_version is None else f'at {one.resource_version}'})"
+        for one in preview.touched
     ]
     rows.add_row("blast radius", plain(f"{preview.pods_affected} pods; {', '.join(touched)}"))
     undo = "nothing undoes it" if preview.rollback is None else words_of(preview.rollback)

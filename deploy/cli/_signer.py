@@ -1,7 +1,7 @@
 """As whom a key signs: the name that the keyring gives it.
 
 Invariant: a decision that the audit would refuse for its key is not sent: the key stands in the
-keyring, may approve now, and signs under its own name.
+keyring, serves the purpose now, and signs under its own name.
 """
 
 import base64
@@ -12,7 +12,13 @@ from agents.approval.keyring import Keyring, KeyringInvalid, Purpose
 from agents.approval.signing import SigningKey
 
 
-def signer(file: Path, ring: Path, name: str | None, moment: datetime) -> tuple[str, SigningKey]:
+def signer(
+    file: Path,
+    ring: Path,
+    name: str | None,
+    moment: datetime,
+    purpose: Purpose = Purpose.APPROVE,
+) -> tuple[str, SigningKey]:
     """Return the holder's name and the key. Raises KeyringInvalid, OSError."""
     key = SigningKey.load(file)
     public = base64.b64decode(key.public_key)
@@ -27,10 +33,10 @@ def signer(file: Path, ring: Path, name: str | None, moment: datetime) -> tuple[
             f"expected the key of {name}, got {entry.name}'s in {file}; leave --as out, or give "
             f"--key the file of {name}"
         )
-    if Purpose.APPROVE not in entry.purposes:
+    if purpose not in entry.purposes:
         may = ", ".join(sorted(entry.purposes))
-        raise KeyringInvalid(f"expected a key with purpose approve, got {entry.name}'s for {may}")
-    if not entry.serves(Purpose.APPROVE, moment):
+        raise KeyringInvalid(f"expected a key with purpose {purpose}, got {entry.name}'s for {may}")
+    if not entry.serves(purpose, moment):
         raise KeyringInvalid(
             f"expected a key that is valid now, got {entry.name}'s, which {ring} calls revoked or "
             "out of its time"

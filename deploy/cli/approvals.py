@@ -5,16 +5,16 @@ read from a file that its owner alone can read, and never leaves the process.
 """
 
 import asyncio
-import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 
-from agents.approval.keyring import KeyEntry, Keyring, Purpose, write_keyring
 from agents.approval.signing import SigningKey
-from agents.contracts.approval import DecisionVerdict
+from agents.contracts.approval import ActionDecided, DecisionVerdict
+from deploy.cli import _approval_keys
 from deploy.cli._login import AsJson, AsJsonLines, Credentials, fail, login, places, run, shown
 from deploy.cli._request_view import panel, table
 from deploy.cli._signer import signer
@@ -34,7 +34,6 @@ Name = Annotated[
 Key = Annotated[
     Path | None, typer.Option("--key", help="Private key file. Default: <state>/keys/<name>.key.")
 ]
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 Id = Annotated[str, typer.Argument(help="The request's id, or its beginning.")]
 Comment = Annotated[str, typer.Option("--comment", "-m", help="Shown to others, not signed.")]
 APPROVER = str(Outsider.APPROVER)
@@ -121,34 +120,32 @@ def serve(
 
 
 @app.command()
-def keygen(
-    name: Annotated[str, typer.Argument(help="As whom the key signs.")],
-    purpose: Annotated[Purpose, typer.Option(help="What it may sign.")] = Purpose.APPROVE,
-    key: Key = None,
-    keyring: Annotated[Path | None, typer.Option(help="Default: <state>/keyring.json.")] = None,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Revoke the name's present key.")
-    ] = False,
+def send(
+    decision: Annotated[
+        typer.FileBinaryRead, typer.Argument(help="A signed ActionDecided as JSON.")
+    ] = cast("typer.FileBinaryRead", "-"),
+    credentials: Credentials = None,
 ) -> None:
-    """Draw a key: the private part to a file of mode 0600, the public part to the keyring."""
-    if NAME.fullmatch(name) is None:
-        fail(f"expected a name of up to 64 letters, digits and ._@- (first no sign), got {name!r}")
-    target, ring = key or places().keys / f"{name}.key", keyring or places().keyring
+    """Publish a decision that was signed elsewhere (in another language, by a device)."""
     with shown():
-        known = Keyring.load(ring).keys if ring.exists() else ()
-        valid = [one for one in known if one.name == name and not one.revoked]
-        if (valid or target.exists()) and not replace:
-            fail(f"{name} has a key already (see {ring} and {target}): --replace revokes it")
-        drawn = SigningKey.generate()
-        kept = tuple(_revoked(one) if one in valid else one for one in known)
-        drawn.save(target)
-        write_keyring(ring, (*kept, drawn.entry(name, purpose)))
-    typer.echo(f"private key {target}")
-    typer.echo(f"public key  {drawn.public_key} in {ring}")
+        try:
+            fact = ActionDecided.model_validate_json(decision.read())
+        except ValidationError as error:
+            fail(f"expected a signed decision (docs/approvals.md), got {error}")
+    kafka = login(APPROVER, credentials)
+    one = _open(_one(kafka, fact.payload.approval_id))
+
+    async def publish() -> None:
+        async with Approvals(kafka) as approvals:
+            await approvals.publish(fact, one.event)
+
+    run(publish())
+    typer.echo(f"{fact.payload.verdict} sent for {fact.payload.approval_id}")
 
 
-def _revoked(entry: KeyEntry) -> KeyEntry:
-    return entry.model_copy(update={"revoked": True})
+app.command()(_approval_keys.keygen)
+app.command()(_approval_keys.revoke)
+app.command("keys")(_approval_keys.list_keys)
 
 
 def _signer(name: str | None, path: Path | None) -> tuple[str, SigningKey]:

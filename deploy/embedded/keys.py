@@ -24,13 +24,15 @@ def settle(keys: Path, keyring: Path) -> None:
     Raises KeyringInvalid when the keyring or a key file can't be trusted.
     """
     known = Keyring.load(keyring).keys if keyring.exists() else ()
-    entries = {entry.name: entry for entry in known}
+    entries = known
     for name, purposes in HOLDERS.items():
         key = _key(keys / f"{name}.key")
-        if name not in entries or entries[name].public_key != key.public_key:
-            entries[name] = key.entry(name, *purposes)
-    if tuple(entries.values()) != known:
-        write_keyring(keyring, tuple(entries.values()))
+        if any(entry.name == name and entry.public_key == key.public_key for entry in entries):
+            continue  # revoked or rotated keys stay as they stand
+        others = tuple(entry for entry in entries if entry.name != name)
+        entries = (*others, key.entry(name, *purposes))
+    if entries != known:
+        write_keyring(keyring, entries)
 
 
 def _key(path: Path) -> SigningKey:

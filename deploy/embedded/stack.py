@@ -242,6 +242,8 @@ def _zone(
     variables = {
         "AOI_STATE_DIR": str(state),
         "AOI_GATE__MANAGED_NAMESPACES": orjson.dumps(address.namespaces).decode(),
+        # every lab is a cluster of its own: what fails in one stops nothing in another
+        "AOI_EXECUTOR__MAX_FAILURES": "0",
         **settings.zone_variables,
     }
     right = {Zone.PROBE: "read", Zone.PREVIEW: "preview", Zone.EXECUTOR: "write"}.get(zone)

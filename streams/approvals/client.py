@@ -20,6 +20,7 @@ from aiokafka.errors import KafkaError
 from agents.approval.signing import SigningKey
 from agents.contracts.approval import (
     ActionApproved,
+    ActionDecided,
     ActionRefused,
     ApprovalRequested,
     DecisionVerdict,
@@ -128,8 +129,12 @@ class Approvals:
     ) -> None:
         """Sign a verdict and publish it; see `Request.approve`."""
         fact = decide(request.fact, verdict, approver=approver, key=key, comment=comment)
+        await self.publish(fact, request.event)
+
+    async def publish(self, fact: ActionDecided, cause: Event) -> None:
+        """Publish a signed decision about the request `cause`; raises `DecisionNotSent`."""
         try:
-            for one in outgoing(event_of(fact, request.event)):
+            for one in outgoing(event_of(fact, cause)):
                 await self._producer.send_and_wait(
                     self._settings.topic(one.topic),
                     one.record.value,
@@ -138,7 +143,7 @@ class Approvals:
                     headers=list(one.record.headers),
                 )
         except (KafkaError, OSError) as error:
-            raise DecisionNotSent(f"{request.fact.approval_id}: {error!r}") from error
+            raise DecisionNotSent(f"{fact.payload.approval_id}: {error!r}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,6 @@ class PausableWorker:
 
     async def handle(self, event: Event) -> Sequence[Output]:
         """Answer as the worker does; raises Transient while paused."""
-        if self.controls.paused:
-            raise Transient("an operator has paused the executor")
+        if (pause := self.controls.pause) is not None:
+            raise Transient(f"{pause.operator} has paused the executor: {pause.reason}")
         return await self.worker.handle(event)

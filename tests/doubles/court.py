@@ -66,6 +66,17 @@ class Court:
             pipeline=pipeline, asked=asked, state=state.model_copy(update={"pending": pending})
         )
 
+    def moved_to(self, moment: datetime) -> None:
+        """Let the request be asked at another moment: no hash is about time."""
+        by = moment - self.asked.requested_at
+        pending = self.state.pending
+        assert pending is not None
+        self.asked = self.asked.model_copy(
+            update={"requested_at": moment, "expires": self.asked.expires + by}
+        )
+        later = pending.model_copy(update={"expires": pending.expires + by})
+        self.state = self.state.model_copy(update={"pending": later})
+
     @property
     def now(self) -> datetime:
         """A moment at which the request is open."""
