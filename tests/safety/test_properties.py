@@ -1,6 +1,7 @@
 """Properties over generated lines, actions and texts: no crash, no slip, linear time."""
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable
 
@@ -8,25 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from agents.approval.canonical import canonical_json
-from agents.contracts.action import (
-    Action,
-    ApplyManifest,
-    CordonNode,
-    DeletePod,
-    DeleteResource,
-    HelmRollback,
-    LabelResource,
-    PatchResource,
-    RestartRollout,
-    RunMongoRepair,
-    ScaleWorkload,
-    SetEnv,
-    SetImage,
-    SetResources,
-    UndoRollout,
-    Workload,
-)
+from agents.contracts.action import Action, DeletePod, RestartRollout, UndoRollout
 from agents.contracts.command import Command
 from agents.policy.actions import action_of, command_of, words_of
 from agents.policy.parse import parse
@@ -37,14 +20,16 @@ from agents.policy.shell import split
 from agents.policy.verbs import VERBS
 from tests.safety.attacks import ROWS
 from tests.safety.canary import CANARIES
-from tests.safety.judge import ALLOW, ASK, DENY, circumstances, ruled, shipped
+from tests.safety.fuzz_parser import text_of
+from tests.safety.generated import actions, commands, names
+from tests.safety.judge import ALLOW, circumstances, shipped
+from tests.safety.oracle import check
 from tests.safety.test_prompt import HARMLESS, PLANTED
 
 QUICK = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 
-names = st.from_regex(r"[a-z]([-a-z0-9]{0,12}[a-z0-9])?", fullmatch=True)
 words = st.one_of(
     st.sampled_from(sorted({word for key in VERBS for word in key.split()})),
     st.sampled_from(
@@ -61,12 +46,13 @@ words = st.one_of(
 @example("kubectl apply -f - <<'EOF'\n'EOF'\nEOF")
 def test_no_text_makes_the_parser_raise_anything_but_a_refusal(text: str) -> None:
     for line in (text, f"kubectl {text}", f"kubectl exec x -- {text}", f"helm {text}"):
-        try:
-            command = parse(line, "hotel-1")
-        except Refusal:
-            continue
-        assert parse(line_of(command)) == command
-        assert ruled(line)[0] in {ALLOW, ASK, DENY}
+        check(line)
+
+
+@QUICK
+@given(st.binary(max_size=300))
+def test_no_bytes_make_the_parser_raise_anything_but_a_refusal(data: bytes) -> None:
+    check(text_of(data))
 
 
 @QUICK
@@ -77,11 +63,7 @@ def test_a_canary_with_a_piece_changed_is_refused_or_read_the_same_way_again(
     at = data.draw(st.integers(0, len(line)))
     to = data.draw(st.integers(at, min(len(line), at + 6)))
     changed = line[:at] + data.draw(st.one_of(st.text(max_size=3), words)) + line[to:]
-    try:
-        command = parse(changed, "hotel-1")
-    except Refusal:
-        return
-    assert parse(line_of(command)) == command
+    check(changed)
 
 
 @pytest.mark.parametrize("line", CANARIES)
@@ -115,125 +97,19 @@ def test_a_quoted_word_is_one_word_and_itself(texts: list[str]) -> None:
     assert read == ["kubectl", *texts]
 
 
-workloads = st.builds(
-    Workload,
-    kind=st.sampled_from(["deployments", "statefulsets"]),
-    namespace=names,
-    name=names,
-)
-values = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S"]), max_size=20)
-mongo_words = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,20}", fullmatch=True)
-variables = st.from_regex(r"[A-Z][A-Z0-9_]{0,20}", fullmatch=True)
+@pytest.mark.parametrize("key", sorted(VERBS))
+def test_any_command_of_a_verb_is_read_back_from_its_own_line(key: str) -> None:
+    @settings(QUICK, max_examples=15, suppress_health_check=list(HealthCheck))
+    @given(commands(key))
+    def read_back(command: Command) -> None:
+        assert parse(line_of(command)) == command
+        head = line_of(command).split(" <<'EOF")[0]
+        assert [word.text for word in split(head).words] == render(command)
+
+    read_back()
 
 
-def pairs(keys: st.SearchStrategy[str], of: st.SearchStrategy[str]) -> st.SearchStrategy[object]:
-    table = st.dictionaries(keys, st.one_of(st.none(), of), min_size=1, max_size=4)
-    return table.map(lambda found: tuple(sorted(found.items())))
-
-
-env_names = st.from_regex(r"[A-F][A-F0-9_]{0,10}", fullmatch=True)
-amounts = st.dictionaries(
-    st.sampled_from(["cpu", "memory"]), st.sampled_from(["100m", "1Gi", "0.5"]), min_size=1
-).map(lambda found: tuple(sorted(found.items())))
-actions: st.SearchStrategy[Action] = st.one_of(
-    st.builds(RestartRollout, workload=workloads),
-    st.builds(
-        UndoRollout, workload=workloads, revision=st.one_of(st.none(), st.integers(1, 10**6))
-    ),
-    st.builds(ScaleWorkload, workload=workloads, replicas=st.integers(0, 1000)),
-    st.builds(
-        SetImage,
-        workload=workloads,
-        container=names,
-        image=st.sampled_from(["a", "r:5/x@sha256:0"]),
-    ),
-    st.builds(
-        SetEnv,
-        workload=workloads,
-        container=st.one_of(st.none(), names),
-        variables=pairs(env_names, values),
-    ),
-    st.builds(
-        SetResources,
-        workload=workloads,
-        container=st.one_of(st.none(), names),
-        requests=amounts,
-        limits=amounts,
-    ),
-    st.builds(
-        PatchResource,
-        kind=st.sampled_from(["services", "deployments", "configmaps"]),
-        namespace=names,
-        name=names,
-        strategy=st.sampled_from(["strategic", "merge"]),
-        patch=values.map(lambda text: canonical_json({"data": {"a": text}})),
-    ),
-    st.builds(
-        ApplyManifest,
-        mode=st.sampled_from(["apply", "create"]),
-        kind=st.just("configmaps"),
-        namespace=st.just("hotel-1"),
-        name=st.just("x"),
-        manifest=values.map(
-            lambda text: canonical_json(
-                {
-                    "apiVersion": "v1",
-                    "kind": "ConfigMap",
-                    "metadata": {"name": "x", "namespace": "hotel-1"},
-                    "data": {"a": text},
-                }
-            )
-        ),
-    ),
-    st.builds(DeletePod, namespace=names, name=names, force=st.booleans()),
-    st.builds(
-        DeleteResource,
-        kind=st.sampled_from(["services", "networkpolicies"]),
-        namespace=names,
-        name=names,
-    ),
-    st.builds(
-        LabelResource,
-        field=st.just("annotations"),
-        kind=st.just("pods"),
-        namespace=names,
-        name=names,
-        pairs=pairs(names, values),
-        overwrite=st.booleans(),
-    ),
-    st.builds(CordonNode, name=names, unschedulable=st.booleans()),
-    st.builds(
-        RunMongoRepair,
-        namespace=names,
-        pod=names,
-        container=st.one_of(st.none(), names),
-        shell=st.sampled_from(["mongo", "mongosh"]),
-        operation=st.just("grant_roles"),
-        database=mongo_words,
-        user=mongo_words,
-        login_variables=st.one_of(st.none(), st.tuples(variables, variables)),
-        roles=st.lists(st.tuples(mongo_words, mongo_words), min_size=1, max_size=3).map(tuple),
-    ),
-    st.builds(
-        RunMongoRepair,
-        namespace=names,
-        pod=names,
-        operation=st.just("create_user"),
-        database=mongo_words,
-        user=mongo_words,
-        password_variable=variables,
-        roles=st.lists(st.tuples(mongo_words, mongo_words), min_size=1, max_size=3).map(tuple),
-    ),
-    st.builds(
-        HelmRollback,
-        namespace=names,
-        release=names,
-        revision=st.one_of(st.none(), st.integers(1, 10**6)),
-    ),
-)
-
-
-@settings(QUICK, max_examples=400)
+@settings(QUICK, max_examples=300)
 @given(actions)
 def test_an_action_is_the_action_of_its_own_command(action: Action) -> None:
     command = command_of(action)
@@ -275,13 +151,13 @@ def test_redaction_never_raises_and_is_done_after_one_pass(text: str) -> None:
 
 
 def seconds(work: Callable[[str], object], text: str) -> float:
-    """Return the least time of three runs."""
+    """Return the least CPU time of three runs, which a busy machine does not change."""
     times = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.thread_time()
         with contextlib.suppress(Refusal):
             work(text)
-        times.append(time.perf_counter() - start)
+        times.append(time.thread_time() - start)
     return min(times)
 
 
@@ -298,3 +174,39 @@ def test_time_is_bounded_by_the_length_of_the_text(piece: str, prefix: str) -> N
     assert seconds(parse, line(4_000)) < 0.05
     assert seconds(parse, line(60_000)) < 0.5
     assert seconds(redact, line(60_000)) < 0.5
+
+
+def calls(work: Callable[[str], object], text: str) -> int:
+    """Return how many functions are called, those of C included: the same number in every run."""
+    count = 0
+
+    def seen(_frame: object, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event in {"call", "c_call"}
+
+    before = sys.getprofile()
+    sys.setprofile(seen)
+    try:
+        with contextlib.suppress(Refusal):
+            work(text)
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+LONG = ["kubectl get pods {}", "kubectl set env deploy/x {}", "kubectl exec x -- curl {}"]
+LONG += ["kubectl patch deploy x -p '{}'", "kubectl get {}", "{}"]
+
+
+@pytest.mark.parametrize(
+    "piece", ["a ", "a=b ", "--no-headers ", "'a' ", '"a\\"" ', "a/b,", "{", "é"]
+)
+@pytest.mark.parametrize("form", LONG)
+def test_twice_the_line_is_at_most_twice_the_work(form: str, piece: str) -> None:
+    def work(size: int) -> int:
+        return calls(lambda line: parse(line, "hotel-1"), form.replace("{}", piece * size))
+
+    parse("kubectl get pods", "hotel-1")
+    work(10)  # what is made once is made
+    few, many = work(200), work(400)
+    assert many <= 2 * few + 100
