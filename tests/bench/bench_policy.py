@@ -1,11 +1,17 @@
-"""What policy adds to a step: `python -m tests.bench.bench_policy` prints microseconds.
+"""What policy adds to a step: `make bench-policy` prints microseconds of CPU, and ratios.
 
-Parsing and the decision are timed apart and together, for a read and for an act, with the shipped
-rules; redaction on 10 kB of ordinary output and of output that is all about secrets.
+Parsing and the decision are timed apart and together, for reads and for acts, with the shipped
+rules; redaction on 10 kB of ordinary output and of output that is all about secrets. The ratio is
+to one `shlex.split` of the same line in the same run, which any machine can compare. Nothing here
+verifies a signature: that is the Executor's, once an act. Ends with 1 when a command with its
+decision takes longer than `BUDGET`.
 """
 
 import platform
+import shlex
 import statistics
+import sys
+import time
 import timeit
 from collections.abc import Callable
 from importlib.metadata import version
@@ -13,44 +19,77 @@ from importlib.metadata import version
 from agents.policy.actions import action_of, command_of
 from agents.policy.parse import parse
 from agents.policy.redact import redact
+from agents.policy.render import render
+from tests.safety.canary import ASKED, READS, UNASKED
 from tests.safety.judge import MANAGED, NAMESPACE, circumstances, shipped
 from tests.safety.test_prompt import HARMLESS
 
+BUDGET = 300.0
+"""Microseconds for one command: parsed, typed and judged."""
 READ = "kubectl get pods -l 'app in (geo,rate)' -o wide"
 ACT = "kubectl rollout undo deployment/geo --to-revision=2"
 PATCH = 'kubectl patch svc geo -p \'{"spec":{"ports":[{"port":8083,"targetPort":9090}]}}\''
-ROUNDS, REPEATS = 500, 7
+ROUNDS, REPEATS = 200, 15
 
 
 def microseconds(work: Callable[[], object]) -> float:
-    """Return the median time of one call."""
-    runs = timeit.repeat(work, number=ROUNDS, repeat=REPEATS)
-    return statistics.median(runs) / ROUNDS * 1e6
+    """Return the lower quartile of the CPU time of one call; a neighbour only ever adds to it."""
+    runs = timeit.repeat(work, number=ROUNDS, repeat=REPEATS, timer=time.process_time)
+    return statistics.quantiles(runs)[0] / ROUNDS * 1e6
 
 
-def main() -> None:
-    """Print one line a measurement."""
+def main() -> int:
+    """Print one line a measurement; returns the exit code."""
     policy, context = shipped(), circumstances()
 
-    def judged(line: str) -> Callable[[], object]:
-        return lambda: policy.decide(action_of(parse(line, NAMESPACE)), context)
+    def judged(line: str) -> object:
+        return policy.decide(action_of(parse(line, NAMESPACE)), context)
 
-    action = action_of(parse(PATCH, NAMESPACE))
+    def seen(line: str) -> object:
+        return policy.may_read(parse(line, NAMESPACE), MANAGED)
+
+    def each(work: Callable[[str], object], lines: list[str]) -> float:
+        """Return the mean over lines, of which none is timed for long."""
+        start = time.process_time()
+        for _ in range(20):
+            for line in lines:
+                work(line)
+        return (time.process_time() - start) / 20 / len(lines) * 1e6
+
+    action, command = action_of(parse(PATCH, NAMESPACE)), parse(READ, NAMESPACE)
     plain = ("geo-6b4b7c9d5f-x2x7q   1/1   Running   0   5m\n" * 220)[:10_000]
     dense = ("\n".join(HARMLESS) * 9)[:10_000]
-    rows: dict[str, Callable[[], object]] = {
-        "read: parse": lambda: parse(READ, NAMESPACE),
-        "read: parse and policy": lambda: policy.may_read(parse(READ, NAMESPACE), MANAGED),
-        "act: parse and policy (rollout undo)": judged(ACT),
-        "act: parse and policy (patch)": judged(PATCH),
-        "act: command of an action": lambda: command_of(action),
-        "redact: 10 kB of pods": lambda: redact(plain),
-        "redact: 10 kB about secrets": lambda: redact(dense),
+    unit = {line: microseconds(lambda line=line: shlex.split(line)) for line in (READ, ACT, PATCH)}
+    judgements = {
+        "read: parse and policy": (READ, microseconds(lambda: seen(READ))),
+        "act: parse and policy (rollout undo)": (ACT, microseconds(lambda: judged(ACT))),
+        "act: parse and policy (patch)": (PATCH, microseconds(lambda: judged(PATCH))),
     }
-    print(f"python {platform.python_version()}, cedarpy {version('cedarpy')}, {platform.machine()}")  # noqa: T201 - the result
-    for name, work in rows.items():
-        print(f"{microseconds(work):8.1f} us  {name}")  # noqa: T201 - the result
+    parts = {
+        "read: parse": (READ, microseconds(lambda: parse(READ, NAMESPACE))),
+        "read: argv of a command": (READ, microseconds(lambda: render(command))),
+        "act: parse and type (patch)": (
+            PATCH,
+            microseconds(lambda: action_of(parse(PATCH, NAMESPACE))),
+        ),
+        "act: command of an action": (PATCH, microseconds(lambda: command_of(action))),
+    }
+    _say(f"python {platform.python_version()}, cedarpy {version('cedarpy')}, {platform.machine()}")
+    for name, (line, took) in {**judgements, **parts}.items():
+        _say(f"{took:8.1f} us  {took / unit[line]:5.1f} x shlex.split  {name}")
+    _say(f"{each(seen, READS):8.1f} us  mean of {len(READS)} reads: parse and policy")
+    _say(f"{each(judged, ASKED + UNASKED):8.1f} us  mean of {len(ASKED + UNASKED)} acts")
+    for name, text in {"of pods": plain, "about secrets": dense}.items():
+        _say(f"{microseconds(lambda text=text: redact(text)):8.1f} us  redact: 10 kB {name}")
+    slow = [name for name, (_, took) in judgements.items() if took > BUDGET]
+    for name in slow:
+        _say(f"over {BUDGET:.0f} us: {name}")
+    return 1 if slow else 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
