@@ -36,6 +36,7 @@ async def test_a_storm_of_alerts_is_repaired_and_every_step_stands_on_a_topic() 
             one.incident_id for one in closed if one.outcome is Outcome.FAILURE
         }
         _chain_is_shown(broker_of(stack).state_dir, closed[0].incident_id)
+        _audit_verifies(broker_of(stack).state_dir)
 
 
 def _acts_follow_their_signatures(seen: Seen) -> None:
@@ -81,3 +82,21 @@ def _chain_is_shown(state_dir: object, incident_id: str) -> None:
         "TrajectoryClosed",
         "IncidentClosed",
     }
+
+
+def _audit_verifies(state_dir: object) -> None:
+    """`aoi audit verify` finds every chain of gate and executor intact, while they run."""
+    verified = subprocess.run(
+        [sys.executable, "-m", "deploy.cli.main", "audit", "verify", "--json"],
+        env={**os.environ, "AOI_STATE_DIR": str(state_dir)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    chains = json.loads(verified.stdout)["chains"]
+    writers = [one["writer"].split("/")[0] for one in chains]
+    assert writers.count("gate") == INCIDENTS_WANTED
+    assert writers.count("executor") >= 1
+    assert all(one["head"] == one["last"] for one in chains if one["writer"].startswith("gate"))
