@@ -4,7 +4,7 @@ BIN := .venv/bin
 FLOORS := agents streams learner deploy
 PYTEST ?= -q
 
-.PHONY: help setup demo test check format lock clean bench-skill bench-lab bench-expert record-kubectl
+.PHONY: help setup demo test check format lock clean bench-skill bench-lab bench-expert egress record-kubectl
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ bench-lab: setup ## how fast the lab is, and where its time goes (docs/results/l
 
 bench-expert: setup ## can a diagnosis be reached by reading? 12,000 episodes (ten minutes)
 	@$(BIN)/python -m tests.bench.bench_expert --seeds 200 --processes 2
+
+egress: setup ## does a packet leave loopback while the demo runs? (root; docs/results/egress.md)
+	@$(BIN)/python -m tests.chaos.egress --out docs/results/egress.md
 
 record-kubectl: setup ## record anew what a real kubectl says (AOI_KUBELITE: a control plane's binary)
 	@$(BIN)/python -m tests.parity.record
