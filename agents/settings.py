@@ -95,9 +95,14 @@ class GateSettings(BaseSettings):
 
 
 class ExecutorSettings(BaseSettings):
-    """The circuit breaker: so many acts that failed or were undone stop every act; 0 never does."""
+    """The circuit breaker: so many acts that failed or were undone stop every act; 0 never does.
+
+    settle_seconds: how long another's intent may lack an outcome before it is `unknown`.
+    """
 
     model_config = _prefix("EXECUTOR")
+
+    settle_seconds: float = Field(default=150.0, gt=0, description="longer than any act")
 
     max_failures: int = Field(default=5, ge=0)
     failure_window_seconds: float = Field(default=3600.0, gt=0)

@@ -212,6 +212,7 @@ def _executor(kafka: KafkaSettings, places: Places) -> Wired:
         settings=settings,
         clock=now,
         writer=f"{Role.EXECUTOR}/{uuid4().hex[:12]}",
+        settle_seconds=limits.settle_seconds,
         breaker=Breaker(
             limit=limits.max_failures,
             window=timedelta(seconds=limits.failure_window_seconds),

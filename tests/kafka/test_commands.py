@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import stat
 import sys
@@ -23,6 +24,7 @@ from agents.contracts.approval import ActionDecided, ApprovalRequested, Decision
 from agents.contracts.envelope import Event
 from agents.contracts.ids import ApprovalId, EventId, IncidentId, PlanId
 from streams import history, login
+from streams.contract import ROOT
 from streams.topics import ACTIONS_DECIDED
 from streams.wire import outgoing
 
@@ -220,3 +222,38 @@ async def test_what_is_not_there_is_told_without_a_traceback(shell: Shell) -> No
         "approvals", "show", "x", user="approver", fails=True
     )
     assert await shell.run("incidents", "list", "--json") == ""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+async def test_a_decision_of_another_language_is_sent_and_verified(shell: Shell) -> None:
+    await shell.run("approvals", "keygen", "alice", user="approver")
+    await ask(shell.space, "a-1")
+    request, decision = shell.state / "request.json", shell.state / "decision.json"
+    request.write_text(await shell.run("approvals", "show", "a-1", "--json", user="approver"))
+    with request.open() as asked_, decision.open("w") as made:
+        node = await asyncio.create_subprocess_exec(
+            "node",
+            str(ROOT / "docs" / "examples" / "approver.mjs"),
+            str(shell.state / "keys" / "alice.key"),
+            "alice",
+            "approve",
+            stdin=asked_,
+            stdout=made,
+        )
+        assert await asyncio.wait_for(node.wait(), 60) == 0
+    told = await shell.run("approvals", "send", str(decision), user="approver")
+    assert "approve sent for a-1" in told
+    (sent,) = await decided(shell.space)
+    keyring = Keyring.load(shell.state / "keyring.json")
+    assert check_decision(sent, keyring=keyring, now=datetime.now(UTC)).name == "alice"
+
+
+async def test_an_operator_pauses_sees_why_and_resumes(shell: Shell) -> None:
+    await shell.run("approvals", "keygen", "operator", "--purpose", "control")
+    await shell.run("executor", "pause", "-m", "drill")
+    standing = orjson.loads(await shell.run("executor", "status", "--json"))
+    assert standing["acting"] is False
+    assert (standing["pause"]["operator"], standing["pause"]["reason"]) == ("operator", "drill")
+    await shell.run("executor", "resume", "-m", "over")
+    standing = orjson.loads(await shell.run("executor", "status", "--json"))
+    assert (standing["acting"], standing["pause"]) == (True, None)
