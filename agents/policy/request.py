@@ -18,6 +18,7 @@ from agents.policy.refusal import ReasonCode, Refusal
 ALL_LOST = 100
 _SCALED = frozenset({"deployments", "statefulsets", "replicasets", "daemonsets"})
 
+Request = dict[str, str | dict[str, str]]
 Facts = dict[str, str | int | bool | list[str] | dict[str, int]]
 
 
@@ -87,13 +88,16 @@ class Context:
     max_acts_this_hour: int = 60
 
 
-def request_of(action: Action, context: Context, limits: Limits) -> dict[str, str]:
+def request_of(action: Action, context: Context, limits: Limits) -> Request:
     """Return the Cedar request; raises `Refusal` when a fact is missing."""
     facts = seen_facts(action, context, limits)
+    if type(context.proposer) is not str:
+        raise TypeError(f"expected the proposer's name, got {context.proposer!r}")
+    # parts, not Cedar's own text: no name can break out of them, and there is less to parse
     return {
-        "principal": f"Proposer::{json.dumps(context.proposer)}",
-        "action": f'Action::"{action.type}"',
-        "resource": f"Namespace::{json.dumps(facts['namespace'])}",
+        "principal": {"type": "Proposer", "id": context.proposer},
+        "action": {"type": "Action", "id": action.type},
+        "resource": {"type": "Namespace", "id": str(facts["namespace"])},
         "context": json.dumps(facts),
     }
 
