@@ -4,7 +4,7 @@ BIN := .venv/bin
 FLOORS := agents streams learner deploy
 PYTEST ?= -q
 
-.PHONY: help setup demo test check format lock clean bench-skill bench-lab bench-expert egress record-kubectl
+.PHONY: help setup demo test check format lock clean bench-skill bench-lab bench-expert bench-policy fuzz-policy record-policy egress record-kubectl
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,15 @@ bench-expert: setup ## can a diagnosis be reached by reading? 12,000 episodes (t
 
 egress: setup ## does a packet leave loopback while the demo runs? (root; docs/results/egress.md)
 	@$(BIN)/python -m tests.chaos.egress --out docs/results/egress.md
+
+bench-policy: setup ## what parsing and policy add to a step, in microseconds and ratios
+	@$(BIN)/python -m tests.bench.bench_policy
+
+fuzz-policy: setup ## ten minutes of inputs against the parser (docs/results/fuzz.md)
+	@$(BIN)/python -m tests.safety.fuzz_parser --seconds 600
+
+record-policy: setup ## record anew how a real kubectl reads what we run (AOI_KUBELITE, as below)
+	@$(BIN)/python -m tests.safety.record
 
 record-kubectl: setup ## record anew what a real kubectl says (AOI_KUBELITE: a control plane's binary)
 	@$(BIN)/python -m tests.parity.record
