@@ -16,9 +16,10 @@ from agents.contracts.audit import AuditRecorded
 from agents.contracts.execution import ActionExecuted, ActResult
 from agents.executor.step import ExecutorWorker
 from agents.gate import GateReducer
-from agents.policy.decide import SHIPPED, Policy
+from agents.policy.decide import SHIPPED, Policy, PreviewFacts
 from agents.policy.reload import PolicyFolder
 from agents.roles import Role
+from tests.builders import T0
 from tests.doubles.pipeline import GATE, Pipeline
 from tests.unit.agents.test_pipeline import RESTART, SCALE, scripted
 
@@ -148,3 +149,36 @@ async def test_a_rate_of_the_folder_bounds_the_executor_s_own_count(rules: Path)
     assert not executor._too_many(order)
     edit(folder, STRICT)
     assert executor._too_many(order)
+
+
+@pytest.mark.parametrize(
+    ("day", "acts"),
+    [("sun", 1), ("mon", 0)],
+)
+async def test_gate_and_executor_ask_the_calendar_for_their_own_time(
+    rules: Path, day: str, acts: int
+) -> None:
+    """Without a time either of them would deny; T0 is a Monday."""
+    assert f"{T0:%a}".lower() == "mon"
+    folder = PolicyFolder(rules)
+    edit(folder, f'[[freeze.windows]]\nname = "w"\ndays = ["{day}"]\nrule = "deny"\n')
+    pipeline = piped(folder.policy, folder.policy, RESTART)
+    await pipeline.run()
+    assert len(pipeline.cluster.acts) == acts
+    for worker in pipeline.driver.workers:
+        if isinstance(worker, ExecutorWorker) and acts:
+            (order,) = pipeline.facts(ActionApproved)
+            assert isinstance(order, ActionApproved)
+            assert worker._context(order, T0).now == T0
+
+
+async def test_the_executor_knows_the_share_of_replicas_as_the_gate_does(rules: Path) -> None:
+    policy = Policy.load(rules)
+    pipeline = piped(policy, policy, "kubectl scale deployment rate --replicas=0")
+    await pipeline.run()
+    (order,) = pipeline.facts(ActionApproved)
+    assert isinstance(order, ActionApproved)
+    executor = next(one for one in pipeline.driver.workers if isinstance(one, ExecutorWorker))
+    assert executor._context(order, T0).preview == PreviewFacts(
+        pods_affected=1, replica_delta=-1, replicas_lost_percent=100
+    )

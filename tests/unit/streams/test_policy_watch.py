@@ -3,21 +3,25 @@
 import asyncio
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
+from agents.approval.keyring import Purpose, write_keyring
+from agents.approval.signing import SigningKey
 from agents.policy.decide import SHIPPED
 from agents.policy.reload import PolicyFolder
 from agents.roles import Role
-from agents.settings import GateSettings
+from agents.settings import GateSettings, Places
 from agents.worker import Fatal
 from streams import wiring
 from streams.health import Health, HealthSettings
 from streams.policy_watch import PolicyWatch
 from streams.run import notes
+from streams.settings import KafkaSettings
 
 
 class Ticks:
@@ -135,3 +139,28 @@ def test_a_role_does_not_start_on_a_wrong_folder(
     monkeypatch.setenv("AOI_GATE__POLICY_DIR", str(rules))
     with pytest.raises(Fatal, match="aoi policy test"):
         wiring._policy(GateSettings())
+
+
+@pytest.mark.parametrize("role", [Role.GATE, Role.EXECUTOR])
+async def test_a_role_decides_by_the_policy_that_its_watch_exchanges(
+    role: Role, rules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = Places(state_dir=tmp_path / "state")
+    places.keys.mkdir(parents=True)
+    key = SigningKey.generate()
+    key.save(places.keys / f"{role}.key")
+    write_keyring(places.keyring, (key.entry(str(role), Purpose.AUDIT),))
+    (tmp_path / "token").write_text("secret")
+    monkeypatch.setenv("AOI_GATE__POLICY_DIR", str(rules))
+    monkeypatch.setenv("AOI_ENVIRONMENT__URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AOI_ENVIRONMENT__TOKEN_FILE", str(tmp_path / "token"))
+    wired = wiring.build(role, KafkaSettings(), places)
+    (watch,) = (one for one in wired.companions if isinstance(one, PolicyWatch))
+    deciding: Any = getattr(wired.participant, "worker", wired.participant)
+    before = deciding.policy.version
+    (rules / "settings.toml").write_text("[freeze]\nnow = true\n")
+    for _ in range(2):
+        await watch.look()
+    assert watch.role is role
+    assert deciding.policy.version == watch.folder.policy.version != before
+    assert deciding.policy.rules.limits.freeze.now
