@@ -21,7 +21,7 @@ from agents.contracts.audit import AuditHeadPublished, AuditKind, AuditRecorded
 from agents.contracts.envelope import Event
 from agents.contracts.ids import EventId, IncidentId, derive
 from agents.roles import Role
-from agents.worker import Transient
+from agents.worker import Fatal, Transient
 from streams.ledger import SOURCE, order_of
 from streams.publisher import Publisher
 from streams.settings import KafkaSettings
@@ -65,12 +65,12 @@ class KafkaAuditTrail:
         """Publish the last head, and let go."""
         if self._heads is not None:
             self._heads.cancel()
-            with suppress(asyncio.CancelledError):
+            with suppress(asyncio.CancelledError, Fatal):
                 await self._heads
         try:
             async with asyncio.timeout(LAST_HEAD_SECONDS):
                 await self._publish()
-        except (Transient, TimeoutError) as error:
+        except (Transient, Fatal, TimeoutError) as error:
             log.warning("the last head was not published", error=repr(error)[:300])
         finally:
             await self._publisher.close()

@@ -18,7 +18,7 @@ from agents.contracts.ids import IncidentId, ModelId, PlanId
 from agents.contracts.plan import PlanKind, PlanProposed
 from agents.gate import FORGET, GateReducer
 from agents.reducer import reduce
-from agents.worker import Transient
+from agents.worker import Fatal, Transient
 from streams import topics
 from streams.audit_trail import KafkaAuditTrail
 from streams.settings import KafkaSettings
@@ -33,20 +33,24 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 class Broker:
-    """Takes the place of the trail's publisher; `lost`: it answers nothing."""
+    """Takes the place of the trail's publisher; `lost`: it answers nothing; it may forbid heads."""
 
     def __init__(self) -> None:
         self.lost = False
+        self.no_heads = False
+        self.closed = False
         self.written: list[Outgoing] = []
 
     async def once(self, records: Sequence[Outgoing]) -> list[int]:
         if self.lost:
             raise Transient("no acknowledgement")
+        if self.no_heads and records[0].topic == topics.AUDIT_HEADS.name:
+            raise Fatal("may not write heads")
         self.written += records
         return [len(self.written)]
 
     async def close(self) -> None:
-        self.lost = True
+        self.lost = self.closed = True
 
     def records(self) -> list[AuditRecorded]:
         return [AuditRecorded.model_validate(one) for one in self._of(topics.AUDIT.name)]
@@ -122,6 +126,18 @@ async def test_a_head_that_was_not_acknowledged_is_published_again() -> None:
         while not broker.heads():
             await asyncio.sleep(0.01)
     await made.close()
+
+
+async def test_a_trail_that_may_publish_no_heads_still_closes() -> None:
+    broker = Broker()
+    broker.no_heads = True
+    made = trail(broker, head_seconds=0.01)
+    await made.start()
+    await record(made, 0)
+    await asyncio.sleep(0.05)
+    await made.close()
+    assert broker.closed
+    assert broker.heads() == []
 
 
 async def test_no_act_is_done_while_its_audit_record_is_not_acknowledged() -> None:
