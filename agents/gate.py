@@ -37,10 +37,9 @@ from agents.contracts.envelope import Event
 from agents.contracts.ids import ApprovalId, IncidentId, derive, event_id
 from agents.contracts.model_base import Fact
 from agents.contracts.plan import PlanKind, PlanProposed
-from agents.policy.actions import action_of, command_of
+from agents.policy.actions import command_of, read_act
 from agents.policy.commands import words_of
 from agents.policy.decide import Context, Policy, PreviewFacts, Ruling, Verdict
-from agents.policy.parse import parse
 from agents.policy.refusal import Refusal
 from agents.policy.render import line_of
 from agents.policy.risk import risk_of
@@ -138,7 +137,7 @@ class _Turn:
     def propose(self, plan: PlanProposed) -> Step[GateState]:
         self.state = self.state.model_copy(update={"plans": (*self.state.plans, plan.plan_id)})
         try:
-            action = action_of(parse(plan.line or "", plan.namespace))
+            action = read_act(plan.line or "", plan.namespace)
         except Refusal as refusal:
             return self.refuse(plan, RefusedBy.POLICY, str(refusal.code), str(refusal))
         verdict = self._judge(plan, action, None)

@@ -16,10 +16,10 @@ from agents.contracts.action import (
     Workload,
 )
 from agents.contracts.approval import Risk
-from agents.policy.actions import action_of, command_of, words_of
+from agents.policy.actions import action_of, command_of, read_act, words_of
 from agents.policy.manifest import read_document
 from agents.policy.parse import parse
-from agents.policy.refusal import Refusal
+from agents.policy.refusal import Place, Refusal
 from agents.policy.render import line_of
 from agents.policy.risk import risk_of
 
@@ -199,3 +199,20 @@ def test_risk_is_low_only_for_what_is_small_and_known() -> None:
     assert risk_of(acted("kubectl scale deploy x --replicas=0"), seen(1, undo)) is Risk.HIGH
     assert risk_of(acted("kubectl delete svc x"), seen(0)) is Risk.HIGH
     assert risk_of(acted("kubectl patch svc x -p '{}'"), seen(0)) is Risk.MEDIUM
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ("kubectl delete deploy x «--force»", "--force"),
+        ("kubectl set env deploy/x A=b «API_TOKEN=y»", "a secret"),
+        ("kubectl patch deploy x --type=json «-p '{}'»", "the patch"),
+        ("kubectl apply -f - «<<'EOF'\na: b\nEOF»", "the manifest"),
+        ("«kubectl delete pod a b»", "the whole command"),
+    ],
+)
+def test_a_refused_act_says_where_in_its_line(line: str, place: str) -> None:
+    start, end = line.index("«"), line.index("»") - 1
+    with pytest.raises(Refusal) as caught:
+        read_act(line.replace("«", "").replace("»", ""), "x")
+    assert caught.value.place == Place(start, end), place
