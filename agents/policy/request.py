@@ -140,7 +140,7 @@ def _facts(facts: ActionFacts, context: Context, limits: Limits, *, cluster_wide
         "force": facts.force,
         "image": facts.image,
         "incident_namespace": context.incident_namespace or "",
-        "severity": context.severity,
+        "severity": context.severity.lower(),  # sources spell it as they like
         "confidence": context.confidence,
         "acts_this_incident": context.acts_this_incident,
         "acts_this_hour": context.acts_this_hour,

@@ -200,7 +200,7 @@ def test_the_share_of_replicas_is_told_by_what_would_undo_the_act(
     assert facts.pods_affected == 2
 
 
-@pytest.mark.parametrize("severity", ["info", "none", "P5"])
+@pytest.mark.parametrize("severity", ["info", "Info", "NONE", "P5"])
 def test_nothing_is_done_unasked_for_a_notice(severity: str) -> None:
     verdict = shipped().decide(RESTART, circumstances(severity=severity))
     assert (verdict.ruling, verdict.reason) == (ASK, "notice_only")
