@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 from pydantic import TypeAdapter
 from structlog.testing import capture_logs
@@ -15,7 +15,7 @@ from agents.environments.border import Confidential
 from agents.environments.protocol import ActionRejected, EnvironmentUnavailable, Output
 from agents.environments.remote.client import Connection, RemotePreview, RemoteRead, RemoteWrite
 from agents.environments.remote.server import application
-from agents.environments.remote.wire import ErrorTold, Right, Route
+from agents.environments.remote.wire import OPENS, ErrorTold, Right, Route
 
 COMMAND = Command(program="kubectl", verb="get", namespace="shop")
 ACTION = RestartRollout(workload=Workload(kind="deployments", namespace="shop", name="cart"))
@@ -141,3 +141,25 @@ async def test_a_refusing_lab_and_a_malformed_request_are_no_failures() -> None:
             await RemotePreview(connection).preview(ACTION)
         with pytest.raises(ActionRejected, match="ActionAsked"):
             await connection.ask(Route.ACT, COMMAND, ErrorTold)
+
+
+@pytest.mark.parametrize("route", Route)
+@pytest.mark.parametrize("right", Right)
+async def test_a_token_opens_the_routes_of_its_right_alone(right: Right, route: Route) -> None:
+    app = application({}, {one: f"token of {one}" for one in Right})
+    async with TestServer(app) as server, ClientSession() as session:
+        headers = {"Authorization": f"Bearer token of {right}"}
+        async with session.post(server.make_url(route), headers=headers, data=b"x") as response:
+            assert (response.status == 403) is (OPENS[route] is not right)
+
+
+def test_a_handle_has_the_methods_of_its_right_alone() -> None:
+    methods = {
+        handle: {name for name in vars(handle) if not name.startswith("_")} - {"connection"}
+        for handle in (RemoteRead, RemotePreview, RemoteWrite)
+    }
+    assert methods == {
+        RemoteRead: {"read"},
+        RemotePreview: {"preview"},
+        RemoteWrite: {"act", "versions", "verify"},
+    }
