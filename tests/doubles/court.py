@@ -69,11 +69,12 @@ class Court:
     def moved_to(self, moment: datetime) -> None:
         """Let the request be asked at another moment: no hash is about time."""
         by = moment - self.asked.requested_at
-        pending = self.state.pending
-        assert pending is not None
         self.asked = self.asked.model_copy(
             update={"requested_at": moment, "expires": self.asked.expires + by}
         )
+        pending = self.state.pending
+        if pending is None:  # decided already
+            return
         later = pending.model_copy(update={"expires": pending.expires + by})
         self.state = self.state.model_copy(update={"pending": later})
 
@@ -83,7 +84,7 @@ class Court:
         return self.asked.requested_at + timedelta(seconds=30)
 
     def decision(
-        self, key: SigningKey = PERSON, approver: str = "alice", **changes: object
+        self, key: SigningKey = PERSON, approver: str = "alice", /, **changes: object
     ) -> ActionDecided:
         """Return a signed decision about the request."""
         asked = self.asked
@@ -110,7 +111,7 @@ class Court:
         received = Received(source=Source(ACTIONS_DECIDED.name, 0), offset=0, record=record)
         worker = VerifierWorker(Keyring(self.keys), clock=lambda: self.now)
 
-        async def handle(happened: Event) -> list[Outgoing]:
+        async def handle(happened: Event) -> tuple[Outgoing, ...]:
             outputs = await worker.handle(happened)
             return all_outgoing(answered(Role.VERIFIER, happened, outputs, self.now))
 

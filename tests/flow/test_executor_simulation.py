@@ -197,7 +197,7 @@ def process(of: World, name: str, kind: type[ExecutorWorker] = ExecutorWorker) -
             except Transient:
                 await wait(1.0)
 
-    return host().__await__()  # type: ignore[return-value]  # it yields the names of points
+    return host().__await__()
 
 
 def finished(one: Process) -> ActionExecuted:
@@ -223,12 +223,11 @@ def reached(one: Process, steps: int) -> str | None:
 def both(of: World, frozen: Process, second: Process, seconds: float) -> None:
     """Thaw the first after so many seconds, and run the two in turns to their ends."""
     thaws = of.now + timedelta(seconds=seconds)
-    alive = [second]
-    while alive or frozen is not None:
-        if frozen is not None and (of.now >= thaws or not alive):
-            of.now = max(of.now, thaws)
+    alive, thawed = [second], False
+    while alive or not thawed:
+        if not thawed and (of.now >= thaws or not alive):
+            of.now, thawed = max(of.now, thaws), True
             alive.append(frozen)
-            frozen = None  # type: ignore[assignment]  # it stands among the living
         for one in tuple(alive):
             if next(one, None) is None:
                 alive.remove(one)

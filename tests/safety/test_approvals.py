@@ -21,9 +21,11 @@ from agents.contracts.ids import ApprovalId
 from agents.contracts.model import ModelRequested
 from agents.gate import PROPOSER
 from agents.worker import Transient
-from streams.codec import MAX_RECORD_BYTES, encode
+from streams.codec import encode
+from streams.topic import MAX_RECORD_BYTES
 from tests.builders import event
 from tests.doubles.court import Court
+from tests.doubles.pipeline import PERSON
 
 OTTO, EVE = SigningKey(b"o" * 32), SigningKey(b"e" * 32)
 APPROVE, REFUSE = DecisionVerdict.APPROVE, DecisionVerdict.REFUSE
@@ -114,7 +116,7 @@ def decided(**changes: object) -> Callable[[Court], Awaitable[str]]:
             for name, moved in changes.items()
             if isinstance(moved, timedelta)
         }
-        return await made.answer(made.decision(**(changes | moments)))
+        return await made.answer(made.decision(PERSON, "alice", **(changes | moments)))
 
     return attack
 
