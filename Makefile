@@ -4,7 +4,7 @@ BIN := .venv/bin
 FLOORS := agents streams learner deploy
 PYTEST ?= -q
 
-.PHONY: help setup demo test check format lock clean bench-skill bench-lab bench-expert bench-policy fuzz-policy record-policy egress record-kubectl
+.PHONY: help setup demo test check format lock clean bench-skill bench-lab bench-expert bench-policy fuzz-policy record-policy egress record-kubectl chaos-executor
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ record-policy: setup ## record anew how a real kubectl reads what we run (AOI_KU
 
 record-kubectl: setup ## record anew what a real kubectl says (AOI_KUBELITE: a control plane's binary)
 	@$(BIN)/python -m tests.parity.record
+
+chaos-executor: setup ## kill, freeze and cut off real Executors at every step (half an hour)
+	@$(BIN)/python -m tests.chaos.executor_matrix
 
 clean: ## remove .venv and every cache (the state of a local AOI in .aoi stays)
 	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
