@@ -1,14 +1,19 @@
 """The loop on the real broker: an alert becomes a diagnosed, approved, executed, judged repair."""
 
+import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from agents.contracts.execution import ActResult
 from agents.contracts.trajectory import Outcome, TrajectoryRecord
+from agents.policy.decide import SHIPPED, Policy
 from streams.topics import (
     ACTIONS_APPROVED,
     ACTIONS_EXECUTED,
@@ -22,10 +27,15 @@ from tests.flow.stacks import Seen, broker_of, pipeline, until_closed
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 INCIDENTS_WANTED = 4
+EDIT_SECONDS = 30
 
 
-async def test_a_storm_of_alerts_is_repaired_and_every_step_stands_on_a_topic() -> None:
-    async with pipeline(incidents=INCIDENTS_WANTED) as (stack, seen):
+async def test_a_storm_of_alerts_is_repaired_and_every_step_stands_on_a_topic(
+    tmp_path: Path,
+) -> None:
+    rules = shutil.copytree(SHIPPED, tmp_path / "rules")
+    zones = {"AOI_GATE__POLICY_DIR": str(rules)}
+    async with pipeline(incidents=INCIDENTS_WANTED, zones=zones) as (stack, seen):
         await until_closed(stack, seen, incidents=INCIDENTS_WANTED, seconds=90)
         closed = seen.closed(stack.namespaces)
         assert {one.outcome for one in closed} <= {Outcome.SUCCESS, Outcome.FAILURE}
@@ -37,6 +47,33 @@ async def test_a_storm_of_alerts_is_repaired_and_every_step_stands_on_a_topic() 
         }
         _chain_is_shown(broker_of(stack).state_dir, closed[0].incident_id)
         _audit_verifies(broker_of(stack).state_dir)
+        await _edits_are_noticed(broker_of(stack).state_dir / "log", rules)
+
+
+async def _edits_are_noticed(logs: Path, rules: Path) -> None:
+    """The running Gate and Executor take an edit of the policy, and keep a wrong one out."""
+    (rules / "settings.toml").write_text("[freeze]\nnow = true\n")
+    version = Policy.load(rules).version
+    await _both_said(logs, lambda said: said.get("before") and said["version"] == version)
+    (rules / "never.cedar").write_text("forbid (")
+    await _both_said(
+        logs,
+        lambda said: said["event"] == "policy edit refused" and said["version"] == version,
+    )
+
+
+async def _both_said(logs: Path, wanted: Callable[[dict[str, str]], object]) -> None:
+    for _ in range(EDIT_SECONDS):
+        lines = [line for zone in ("gate", "executor") for line in _lines(logs / f"{zone}.log")]
+        said = [json.loads(line) for line in lines if '"event": "policy ' in line]
+        if {one["role"] for one in said if wanted(one)} == {"gate", "executor"}:
+            return
+        await asyncio.sleep(1.0)
+    raise AssertionError(f"expected both roles to say so within {EDIT_SECONDS} s, got {said}")
+
+
+def _lines(log: Path) -> list[str]:
+    return log.read_text(encoding="utf-8").splitlines()
 
 
 def _acts_follow_their_signatures(seen: Seen) -> None:
