@@ -44,6 +44,7 @@ from agents.worker import Transient
 
 HOUR = timedelta(hours=1)
 DAY = 24 * HOUR
+ASK_SECONDS = 0.25
 
 log = structlog.get_logger(__name__)
 
@@ -292,10 +293,11 @@ class ExecutorWorker:
 
     async def _repeat(self, order: ActionApproved, claim: Claim) -> ActionExecuted:
         """Return the outcome of an intent that stands already; never act on it."""
-        waited = 0.0
-        while claim.settled is None and waited < self.settle_seconds:
-            await self.wait(0.25)
-            waited += 0.25
+        begun, waited = self.clock(), timedelta()
+        patience = timedelta(seconds=self.settle_seconds)
+        while claim.settled is None and max(waited, self.clock() - begun) < patience:
+            await self.wait(ASK_SECONDS)
+            waited += timedelta(seconds=ASK_SECONDS)
             claim = await self.ledger.find(order.approval_id) or claim
         if claim.settled is not None:
             return claim.settled.executed
