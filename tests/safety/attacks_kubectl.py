@@ -43,6 +43,8 @@ KUBECTL: dict[str, list[str]] = {
         "kubectl delete deploy x «--force»",
         "kubectl delete svc x «--force» --grace-period=0",
         "kubectl delete pod x «--grace-period=0»",
+        "kubectl delete pod x «-l a=b»",
+        "kubectl delete svc x «--selector=a=b»",
         "kubectl patch deploy x «--patch-file=/x» -p '{}'",
         "kubectl set env deploy/x «--from=secret/y» A=b",
         "kubectl scale deploy x --replicas=1 «--dry-run=server»",

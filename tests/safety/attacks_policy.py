@@ -116,6 +116,12 @@ POLICY: dict[str, list[str]] = {
         "kubectl delete deploy frontend",
     ],
     "bad_manifest": [
+        "kubectl apply -f - «<<'EOF'\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {a: !!str b}\nEOF»",
+        "kubectl apply -f - «<<'EOF'\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {a: &b c}\nEOF»",
+        "kubectl apply -f - «<<'EOF'\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {a: b, a: c}\nEOF»",
+        "kubectl apply -f - «<<'EOF'\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {1: b}\nEOF»",
+        "kubectl apply -f - «<<'EOF'\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {a: 2001-01-01, <<: {c: d}}\nEOF»",
+        "kubectl apply -f - «<<'EOF'\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {a: 0x10e999}\n---\nkind: Secret\nEOF»",
         "kubectl apply -f - «<<'EOF'\na: b\nEOF»",
         "kubectl apply -f - «<<'EOF'\nkind: List\napiVersion: v1\nmetadata: {name: x, name: y}\nEOF»",
         "kubectl apply -f - «<<'EOF'\na: &a b\nc: *a\nEOF»",

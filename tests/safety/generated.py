@@ -49,6 +49,11 @@ _OPERANDS: dict[str, st.SearchStrategy[str]] = {
         st.builds("{}={}".format, _label_keys, values), _label_keys.map("{}-".format)
     ),
 }
+_QUICK = {
+    "limits": ["cpu=100m", "cpu=1,memory=1.5Gi", "example.com/gpu=2"],
+    "requests": ["memory=64Mi", "cpu=0.5,memory=1Gi"],
+    "for": ["delete", "condition=Ready", "condition=Ready=false", "jsonpath={.a}=b c"],
+}
 INNER = [
     ("env",),
     ("printenv", "A", "B_C"),
@@ -73,6 +78,8 @@ def _flag(key: str, name: str) -> st.SearchStrategy[list[Flag]]:
     text = st.from_regex(flag.value, fullmatch=True, alphabet=alphabet).filter(
         lambda value: len(value.encode()) < 500
     )
+    if name in _QUICK and key != "kubectl events":  # their patterns are slow to draw from
+        text = st.sampled_from(_QUICK[name])
     most = 3 if flag.repeatable else 1
     return st.lists(text.map(lambda value: Flag(name=name, value=value)), min_size=1, max_size=most)
 
