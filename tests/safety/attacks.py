@@ -26,6 +26,7 @@ _LONG: dict[str, list[str]] = {
     ],
     "bad_manifest": [
         "kubectl patch deploy x -p '" + "[" * 1_000 + "'",
+        "kubectl patch deploy x -p '" + '{"a":' * 40 + "1" + "}" * 40 + "'",
         "kubectl apply -f - <<'EOF'\n" + "[" * 10_000 + "\nEOF",
         "kubectl apply -f - <<'EOF'\n" + '{"a":' * 10_000 + "\nEOF",
     ],

@@ -219,6 +219,7 @@ KUBECTL: dict[str, list[str]] = {
         "kubectl get pod «'x\ny'»",
     ],
     "bad_operand": [
+        "helm upgrade r «stable/../../x»",
         "kubectl cluster-info «dump»",
         "kubectl set image deploy/x «'*=evil:1'»",
         "kubectl set image deploy/x «x=-evil»",
