@@ -2,7 +2,8 @@
 
 Invariant: rules live in a ConfigMap of the namespace and nowhere else; delete it and nothing
 fires. A rule fires after its condition held for `for`, and goes on for `keep_firing_for` after
-it ended, with the values that it had when it last held.
+it ended, with the largest value that it had: the last one would fall as the trouble ends, and
+tell it to whoever reads the alert alone.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ RULES = "alert-rules"
 _KEY = "rules.yml"
 _RULE = re.compile(
     r"- alert: (?P<name>\S+)\n\s+expr: (?P<metric>\w+)\{service=\"(?P<service>[^\"]+)\"\} "
-    r"> (?P<threshold>[0-9.]+)\n\s+for: (?P<wait>\d+)s\n\s+keep_firing_for: (?P<keep>\d+)m\n"
+    r"> (?P<threshold>\d+(?:\.\d+)?)\n\s+for: (?P<wait>\d+)s\n\s+keep_firing_for: (?P<keep>\d+)m\n"
     r"\s+labels: \{severity: (?P<severity>\w+)\}\n\s+summary: (?P<summary>[^\n]+)"
 )
 _NAMES = (
@@ -64,7 +65,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firing:
-    """A rule that fires now: since when, and the value when its condition last held."""
+    """A rule that fires now: since when, and the largest value while its condition held."""
 
     rule: Rule
     since: float
@@ -140,7 +141,7 @@ def evaluate(cluster: Cluster, rule: Rule) -> Firing | None:
             pending = moment if pending is None else pending
             ended = None
             if firing is not None:
-                firing = Firing(rule=rule, since=firing.since, value=value)
+                firing = Firing(rule=rule, since=firing.since, value=max(value, firing.value))
             elif moment - pending >= rule.wait:
                 firing = Firing(rule=rule, since=moment, value=value)
         else:
@@ -191,7 +192,7 @@ def webhook_alert(cluster: Cluster, firing: Firing, task: str) -> dict[str, obje
         "service": rule.service,
         "severity": rule.severity,
     }
-    summary = rule.summary.format(service=rule.service, value=value)
+    summary = rule.summary.replace("{service}", rule.service).replace("{value}", value)
     return {
         "status": "firing",
         "labels": labels,

@@ -1,5 +1,7 @@
 """No output of any command names a problem, a family or what injects it."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from agents.environments.simulated.benchmark.featureflags import FLAGS
 from agents.environments.simulated.benchmark.problems import EVERY_PROBLEM, balanced, scenario_of
 from agents.environments.simulated.benchmark.registry import BENCHMARK, OWN
 from agents.environments.simulated.faults.registry import FAMILIES
+from agents.environments.simulated.incidents import generate
 from agents.environments.simulated.lab import Lab
 from agents.policy.parse import access_of, parse
 from agents.policy.refusal import Refusal
@@ -109,6 +112,20 @@ def leaks(text: str) -> list[str]:
     """Return the forbidden words that a text holds."""
     lowered = text.lower()
     return [word for word in LOWERED if word in lowered]
+
+
+def test_the_alert_alone_does_not_tell_a_healthy_twin_from_a_fault() -> None:
+    told = []
+    for seed in range(60):
+        for healthy in (False, True):
+            lab = Lab(generate(seed, split="B", task=Task.DETECTION, healthy=healthy))
+            (alert,) = lab.alerts()
+            shown = re.search(r"(\d+)%", str(alert["annotations"]))
+            assert shown is not None
+            told.append((int(shown[1]), healthy))
+    for bound in {value for value, _ in told}:
+        right = sum((value < bound) is healthy for value, healthy in told) / len(told)
+        assert 0.3 < right < 0.7, bound
 
 
 @pytest.mark.parametrize("problem", sorted(EVERY_PROBLEM))
