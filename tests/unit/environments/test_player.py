@@ -7,7 +7,11 @@ from hypothesis import strategies as st
 from agents.contracts.incident import Task
 from agents.contracts.plan import Analysis
 from agents.environments.simulated.answers import BadAnswer, answer_of
-from agents.environments.simulated.benchmark.problems import APPLICATIONS, PROBLEMS
+from agents.environments.simulated.benchmark.problems import (
+    APPLICATIONS,
+    EVERY_PROBLEM,
+    PROBLEMS,
+)
 from agents.environments.simulated.briefing import alert_lines, instructions
 from agents.environments.simulated.faults.family import FAULT_TYPES, SYSTEM_LEVELS
 from agents.environments.simulated.incidents import generate
@@ -191,7 +195,7 @@ def test_the_first_words_are_the_same_with_and_without_a_fault(*, healthy: bool)
 def test_problems_of_an_application_begin_with_the_same_words(application: str) -> None:
     told = {
         instructions(Lab(scenario_of(problem.id)))
-        for problem in PROBLEMS.values()
+        for problem in EVERY_PROBLEM.values()
         if (problem.application, problem.task) == (application, Task.DETECTION)
     }
     assert len(told) == 1
