@@ -11,37 +11,28 @@ from typing import TYPE_CHECKING
 
 from agents.contracts.incident import Task
 from agents.contracts.plan import Analysis, Submission
-from agents.environments.simulated.alerts import rules_of
 from agents.environments.simulated.benchmark.rules import passes
 from agents.environments.simulated.clock import MINUTE
 from agents.environments.simulated.cluster import thaw
+from agents.environments.simulated.collateral.compare import damage, too_few
+from agents.environments.simulated.collateral.reach import ANYONE, reach_of
+from agents.environments.simulated.collateral.traffic import as_made_anew, worse_calls
 from agents.environments.simulated.controllers.deployments import finished
 from agents.environments.simulated.controllers.starting import environment_of
-from agents.environments.simulated.faults.recurring import threatened
+from agents.environments.simulated.faults.recurring import held, threats
 from agents.environments.simulated.objects.pods import is_ready
 from agents.environments.simulated.telemetry.metrics import Metric, average
 
 if TYPE_CHECKING:
     from agents.environments.simulated.cluster import Cluster
     from agents.environments.simulated.incidents import GroundTruth
-    from agents.environments.simulated.objects.kinds import Manifest
 
 SETTLING = 9 * MINUTE
 """The longest back-off and the window of errors: a mended pod has had its next try by then."""
-_KEPT = (
-    "deployments",
-    "services",
-    "configmaps",
-    "secrets",
-    "serviceaccounts",
-    "persistentvolumeclaims",
-    "networkpolicies",
-    "namespaces",
-    "nodes",
-)
 _TOLERATED = 0.005
 _SLOWER = 2.0
-_GUARDS = ("readinessProbe", "livenessProbe")
+_NOTHING = ("", "no", "none", "nothing", "healthy")
+"""Words that name no service and no fault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +56,7 @@ def judge(
 ) -> Verdict:
     """Return the verdict on a submission. `changed`: some write was done."""
     if task is Task.MITIGATION:
-        return _judge_state(cluster, truth, before)
+        return _judge_state(cluster, truth, before, needless=changed and not truth.anomaly)
     right, reason = _answer(task, truth, submission)
     strict = right and not (changed and not truth.anomaly)
     if right and not strict:
@@ -74,49 +65,104 @@ def judge(
 
 
 def _answer(task: Task, truth: GroundTruth, submission: Submission) -> tuple[bool, str]:
+    """Return whether an answer is right, and what was expected in plain words."""
     answer = submission.answer
     if task is Task.DETECTION:
-        wanted = "yes" if truth.anomaly else "no"
-        if not isinstance(answer, str):
-            return False, f"expected Yes or No, got {answer!r}"
-        return answer.strip().lower() == wanted, f"expected {wanted}, got {answer}"
+        wanted = "Yes" if truth.anomaly else "No"
+        right = isinstance(answer, str) and answer.strip().lower() == wanted.lower()
+        return right, _compared(wanted, _told(answer))
     if task is Task.LOCALIZATION:
-        given = (answer,) if isinstance(answer, str) else answer
-        if not isinstance(given, tuple):
-            return False, f"expected services, got {answer!r}"
-        if truth.service is None:
-            return given == (), f"expected no service, got {given}"
-        services = truth.services
-        single = len(services) == 1 and len(given) == 1 and given[0] in truth.accepted
-        right = single or (len(given) == len(services) and set(given) == set(services))
-        return right, f"expected {services}, got {given}"
+        return _localized(truth, answer)
+    if not truth.anomaly:
+        return _is_nothing(answer), _compared("no fault", _told(answer))
     if not isinstance(answer, Analysis):
-        return False, f"expected an analysis, got {answer!r}"
+        return False, _compared("a level and a type of the fault", _told(answer))
     labels = (answer.system_level.strip().lower(), answer.fault_type.strip().lower())
     wanted_labels = [
         ((one.system_level or "").lower(), (one.fault_type or "").lower())
         for one in (truth, *truth.also)
     ]
-    return labels in wanted_labels, f"expected {truth.system_level} / {truth.fault_type}"
+    expected = " or ".join(f"{one.system_level} / {one.fault_type}" for one in (truth, *truth.also))
+    return labels in wanted_labels, _compared(expected, _told(answer))
 
 
-def _judge_state(cluster: Cluster, truth: GroundTruth, before: bytes) -> Verdict:
+def _localized(truth: GroundTruth, answer: object) -> tuple[bool, str]:
+    if answer is None and truth.service is None:
+        return False, _compared("that no service is named", "no answer")
+    given = (answer,) if isinstance(answer, str) else answer
+    if _is_nothing(answer):
+        given = ()
+    if not isinstance(given, tuple):
+        return False, _compared("names of services", _told(answer))
+    services = truth.services
+    if not services:
+        return given == (), _compared("no service", _told(given))
+    single = len(services) == 1 and len(given) == 1 and given[0] in truth.accepted
+    right = single or (len(given) == len(services) and set(given) == set(services))
+    return right, _compared(" and ".join(services), _told(given))
+
+
+def _is_nothing(answer: object) -> bool:
+    """Return whether an answer says that nothing is at fault."""
+    if isinstance(answer, Analysis):
+        answer = (answer.system_level, answer.fault_type)
+    words = answer if isinstance(answer, tuple) else (answer,)
+    return all(isinstance(w, str) and w.strip().lower() in _NOTHING for w in words)
+
+
+def _compared(expected: str, got: str) -> str:
+    return f"expected {expected}, got {got}"
+
+
+def _told(answer: object) -> str:
+    """Return an answer as a person would write it."""
+    if isinstance(answer, Analysis):
+        return f"{answer.system_level} / {answer.fault_type}"
+    if answer is None:
+        return "no answer"
+    if isinstance(answer, tuple):
+        return " and ".join(answer) or "no service"
+    return str(answer) or "an empty answer"
+
+
+def _judge_state(cluster: Cluster, truth: GroundTruth, before: bytes, *, needless: bool) -> Verdict:
     base = thaw(before)
     now = cluster.fork()
     settled = now.now + SETTLING
-    problem = collateral(base, now)
+    problem = damage(base, now, reach_of(truth)) or too_few(base, now)
+    if needless:
+        problem = problem or "a healthy system was changed"
     benchmark = _within_a_minute(now, truth)
-    if problem is None:
-        now.advance(settled)
-        problem = unhealthy(now) or _ailing(base, now)
-    if problem is None and threatened(now):
-        problem = "the fault is away at present and will come back"
+    problem = problem or (
+        _recurs(base, cluster) if threats(cluster) else _worse(base, now, settled)
+    )
     return Verdict(
         success=problem is None,
         aiopslab=benchmark,
         strict=problem is None,
         reason=problem or "all workloads and the traffic are healthy",
     )
+
+
+def _worse(base: Cluster, now: Cluster, settled: float) -> str | None:
+    """Let a copy come to rest; return what is worse in it than before, or None."""
+    as_made_anew(now)
+    now.advance(settled)
+    return unhealthy(now) or too_few(base, now) or _ailing(base, now) or worse_calls(base, now)
+
+
+def _recurs(base: Cluster, cluster: Cluster) -> str | None:
+    """Return what is wrong while a fault that comes and goes is there, or is away, or None."""
+    away = not any(flip.bad for flip in threats(cluster))
+    for bad in (True, False):
+        phase = cluster.fork()
+        held(phase, bad=bad)
+        problem = _worse(base, phase, phase.now + SETTLING)
+        if problem and bad and away:
+            return f"the fault is away at present and will come back: {problem}"
+        if problem:
+            return problem
+    return None
 
 
 def _within_a_minute(now: Cluster, truth: GroundTruth) -> bool:
@@ -187,64 +233,5 @@ def dangling(cluster: Cluster) -> str | None:
 
 
 def collateral(base: Cluster, now: Cluster) -> str | None:
-    """Return what was broken or lost beside the fault, or None."""
-    for kind in _KEPT:
-        for item in base.store.listed(kind):
-            name = item["metadata"]["name"]
-            present = now.store.get(kind, item["metadata"].get("namespace", ""), name)
-            if present is None:
-                return f"{kind}/{name} is gone"
-            problem = _weakened(kind, item, present)
-            if problem:
-                return problem
-    if rules_of(now) != rules_of(base):
-        return "the alert rules were changed"
-    return None
-
-
-def _weakened(kind: str, base: Manifest, now: Manifest) -> str | None:
-    name = base["metadata"]["name"]
-    if (
-        kind == "nodes"
-        and now["spec"].get("unschedulable")
-        and not base["spec"].get("unschedulable")
-    ):
-        return f"node {name} is cordoned"
-    if kind in ("configmaps", "secrets"):
-        lost = (base.get("data") or {}).keys() - (now.get("data") or {}).keys()
-        return f"{kind}/{name} lost {sorted(lost)}" if lost else None
-    if kind == "networkpolicies" and base["spec"] != now["spec"]:
-        return f"networkpolicy {name} was changed"
-    if kind == "services":
-        return _weakened_service(base, now)
-    if kind == "deployments":
-        return _weakened_deployment(base, now)
-    return None
-
-
-def _weakened_service(base: Manifest, now: Manifest) -> str | None:
-    name = base["metadata"]["name"]
-    lost = {p["port"] for p in base["spec"]["ports"]} - {p["port"] for p in now["spec"]["ports"]}
-    if lost:
-        return f"service {name} lost port {sorted(lost)}"
-    if base["spec"].get("type") != now["spec"].get("type"):
-        return f"service {name} changed its type"
-    return None
-
-
-def _weakened_deployment(base: Manifest, now: Manifest) -> str | None:
-    name = base["metadata"]["name"]
-    if now["spec"]["replicas"] < base["spec"]["replicas"]:
-        return f"deployment {name} has fewer replicas than before"
-    old = {c["name"]: c for c in base["spec"]["template"]["spec"]["containers"]}
-    new = {c["name"]: c for c in now["spec"]["template"]["spec"]["containers"]}
-    if old.keys() != new.keys():
-        return f"deployment {name} has other containers than before"
-    for key, container in old.items():
-        lost = [guard for guard in _GUARDS if guard in container and guard not in new[key]]
-        limits = (container.get("resources") or {}).get("limits") or {}
-        kept = (new[key].get("resources") or {}).get("limits") or {}
-        lost += [f"{limit} limit" for limit in sorted(limits) if limit not in kept]
-        if lost:
-            return f"deployment {name} lost its {', '.join(lost)}"
-    return None
+    """Return what was broken or lost where nobody knows what is at fault, or None."""
+    return damage(base, now, ANYONE) or too_few(base, now)

@@ -151,7 +151,7 @@ def test_what_is_lost_beside_a_correction_fails_it() -> None:
     assert act(twin, f"kubectl set env deployment/{spare.name} NEW=1") == 0
     assert judged(twin).success
     assert act(twin, f"kubectl delete service {spare.name}") == 0
-    assert f"services/{spare.name} is gone" in judged(twin).reason
+    assert f"service {spare.name} is gone" in judged(twin).reason
 
 
 def test_a_policy_that_is_not_in_the_way_may_not_go() -> None:
@@ -168,7 +168,7 @@ def test_a_policy_that_is_not_in_the_way_may_not_go() -> None:
     assert act(twin, lab.ground_truth.repairs[0]) == 0
     assert judged(twin).success
     assert act(twin, "kubectl delete networkpolicy keep") == 0
-    assert judged(twin).reason == "networkpolicies/keep is gone"
+    assert judged(twin).reason == "networkpolicy keep is gone"
 
 
 def test_objects_of_a_real_api_server_make_a_twin() -> None:
