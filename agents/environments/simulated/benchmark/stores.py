@@ -25,7 +25,6 @@ from agents.environments.simulated.faults.templates import patch_container
 from agents.environments.simulated.kubectl.helm import upgrade
 from agents.environments.simulated.objects.kinds import clone
 from agents.environments.simulated.objects.manifest import bare
-from agents.environments.simulated.objects.manifest import claim as volume_claim
 
 if TYPE_CHECKING:
     from agents.environments.simulated.applications.graph import Application, Component
@@ -52,8 +51,10 @@ def _client(application: Application, store: str) -> tuple[str, str, str]:
     raise KeyError(f"nobody logs in at {store}")
 
 
-def _mongo(store: str, statement: str) -> str:
-    return f"kubectl exec deploy/{store} -- mongo --quiet --eval '{_ROOT}; {statement}'"
+def _mongo(cluster: Cluster, store: str, statement: str) -> str:
+    """Return the line that runs a statement in a store; a repair names its pod."""
+    pod = cluster.pods_of(store)[-1]["metadata"]["name"]
+    return f"kubectl exec {pod} -- mongo --quiet --eval '{_ROOT}; {statement}'"
 
 
 def _put(cluster: Cluster, store: str, user: str, roles: Roles | None) -> None:
@@ -108,8 +109,8 @@ def _revoke(cluster: Cluster, component: Component, _rng: Random) -> Injection:
         originals=(),
         evidence=_account_evidence(store, caller, "not authorized"),
         repairs=(
-            _mongo(store, grant % _role("readWrite", database)),
-            _mongo(store, grant % _role("dbOwner", database)),
+            _mongo(cluster, store, grant % _role("readWrite", database)),
+            _mongo(cluster, store, grant % _role("dbOwner", database)),
         ),
         accepted=(caller,),
         calm=partial(_give_back, store=store, user=user, roles=before),
@@ -130,8 +131,8 @@ def _unregister(cluster: Cluster, component: Component, _rng: Random) -> Injecti
         originals=(),
         evidence=_account_evidence(store, caller, "[Aa]uthentication failed"),
         repairs=(
-            _mongo(store, create % _role("readWrite", database)),
-            _mongo(store, create % _role("dbOwner", database)),
+            _mongo(cluster, store, create % _role("readWrite", database)),
+            _mongo(cluster, store, create % _role("dbOwner", database)),
         ),
         accepted=(caller,),
         calm=partial(_give_back, store=store, user=user, roles=before),
@@ -195,7 +196,6 @@ def _redeploy(cluster: Cluster, component: Component, _rng: Random) -> Injection
             continue
         cluster.store.create(kind, body, cluster.stamp())
     cluster.settle()
-    claims = cluster.store.listed("persistentvolumeclaims", namespace)
     originals = tuple(
         Original(kind="persistentvolumes", name=v["metadata"]["name"], manifest=_free(v))
         for v in volumes
@@ -227,7 +227,6 @@ def _redeploy(cluster: Cluster, component: Component, _rng: Random) -> Injection
                 for v in volumes
             ),
             tuple(_another(v) for v in volumes),
-            tuple(line for c in claims for line in _provisioned(c, cluster)),
         ),
     )
 
@@ -240,20 +239,8 @@ def _free(volume: Manifest) -> Manifest:
     return free
 
 
-def _provisioned(claim: Manifest, cluster: Cluster) -> tuple[str, str]:
-    """Return the lines that make a claim anew with the class that provisions volumes."""
-    name = claim["metadata"]["name"]
-    size = claim["spec"]["resources"]["requests"]["storage"]
-    fresh = volume_claim(name, cluster.namespace, cluster.application.storage_class, size)
-    del fresh["status"]
-    return (
-        f"kubectl delete pvc {name}",
-        f"kubectl apply -f - <<'EOF'\n{orjson.dumps(fresh).decode()}\nEOF",
-    )
-
-
 def _another(volume: Manifest) -> str:
-    """Return the line that makes one more volume like this one."""
+    """Return the line that makes one more volume over the same data."""
     fresh = bare("persistentvolumes", f"{volume['metadata']['name']}-2")
     fresh["spec"] = {key: clone({"v": value})["v"] for key, value in volume["spec"].items()}
     fresh["spec"].pop("claimRef", None)
