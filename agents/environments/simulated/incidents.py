@@ -39,6 +39,8 @@ _EPOCH = 1_767_225_600  # 2026-01-01T00:00:00Z
 _SMALLEST_IMPACT = 0.12
 _HOTEL_SHARE = 0.08
 _NO_VERSION_OF_IT = 0.4
+_HOTELS, _DRAWS = 8, 500
+"""How many graphs are drawn for two faults: of the hotel, and at most."""
 
 
 class Difficulty(StrEnum):
@@ -138,7 +140,7 @@ def generate(
 
     family, task, healthy and application (`hotel` or `procedural`) pin what is otherwise drawn;
     half of the detection incidents are healthy, of the others none. Raises KeyError for a family
-    or split that does not exist.
+    or split that does not exist, ValueError where two faults can't stand beside each other.
     """
     rng = Random(seed)  # noqa: S311 - simulation, no secret
     chosen_task = rng.choice(list(Task))
@@ -177,9 +179,34 @@ def _harder(scenario: Scenario, difficulty: Difficulty) -> Scenario:
         return noisy
     if difficulty is Difficulty.RECURRING:
         return replace(noisy, recurring=True)
+    return _with_another(noisy, rng)
+
+
+def _with_another(scenario: Scenario, rng: Random) -> Scenario:
+    """Return the scenario with a second fault that shows beside the first.
+
+    Where no component can carry one, other graphs are drawn until one can.
+    """
+    kind = scenario.application.name
+    for attempt in range(_DRAWS):
+        places = _beside(scenario)
+        if places:
+            return replace(scenario, also=(rng.choice(places),))
+        graph = hotel(rng) if kind == "hotel" and attempt < _HOTELS else procedural(rng)
+        fits = carriers(graph, FAMILIES[scenario.family])
+        if fits:
+            scenario = replace(scenario, application=graph, service=rng.choice(fits).name)
+    raise ValueError(
+        f"expected a split in which {scenario.family} fits beside another fault, "
+        f"got {scenario.split!r}"
+    )
+
+
+def _beside(scenario: Scenario) -> list[tuple[str, str]]:
+    """Return the (family, component) whose faults neither hide the first nor are hidden by it."""
     graph = scenario.application
     hidden = {scenario.service, *behind(graph, scenario.service)}
-    places = [
+    return [
         (name, component.name)
         for name in families_of(scenario.split)
         for component in carriers(graph, FAMILIES[name])
@@ -187,7 +214,6 @@ def _harder(scenario: Scenario, difficulty: Difficulty) -> Scenario:
         and component.name not in hidden
         and scenario.service not in behind(graph, component.name)
     ]
-    return replace(noisy, also=(rng.choice(places),)) if places else noisy
 
 
 def build(scenario: Scenario) -> tuple[Cluster, GroundTruth, bytes]:
