@@ -2,7 +2,7 @@
 
     detection       Yes | No
     localization    SERVICE [SERVICE ...], or `none`
-    analysis        LEVEL / TYPE, both from AIOpsLab's vocabulary
+    analysis        LEVEL / TYPE, both from AIOpsLab's vocabulary, or `none`
     mitigation      nothing: the state is the answer
 
 Invariant: what is in another form is not judged but told, so a slip of the hand ends no game.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FORMS: dict[Task, str] = {
     Task.DETECTION: "submit Yes | submit No",
     Task.LOCALIZATION: "submit SERVICE [SERVICE ...] | submit none",
-    Task.ANALYSIS: "submit LEVEL / TYPE",
+    Task.ANALYSIS: "submit LEVEL / TYPE | submit none",
     Task.MITIGATION: "submit",
 }
 NOBODY = "none"
@@ -42,6 +42,8 @@ def answer_of(task: Task, text: str) -> str | tuple[str, ...] | Analysis | None:
         return text.capitalize()
     if task is Task.LOCALIZATION and text:
         return _services(text)
+    if task is Task.ANALYSIS and text.lower() == NOBODY:
+        return NOBODY
     if task is Task.ANALYSIS and "/" in text:
         level, _, kind = text.partition("/")  # a type may hold a slash, no level does
         return Analysis(
