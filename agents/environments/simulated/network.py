@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from agents.environments.simulated.applications.graph import TLS_ARGUMENTS, Call
+from agents.environments.simulated.controllers.transport import requires_tls
 from agents.environments.simulated.objects.pickling import quick
 from agents.environments.simulated.objects.pods import target_port, workload_of
 from agents.environments.simulated.objects.selectors import matches_selector
@@ -19,6 +19,7 @@ from agents.environments.simulated.objects.selectors import matches_selector
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from agents.environments.simulated.applications.graph import Call
     from agents.environments.simulated.cluster import Cluster
     from agents.environments.simulated.controllers.process import Life, PodRun
     from agents.environments.simulated.objects.kinds import Manifest
@@ -176,8 +177,7 @@ def _greeting(cluster: Cluster, source: PodRun | None, life: Life, call: Call) -
     program = life.program
     if program is None:
         return Obstacle.REFUSED
-    tls = TLS_ARGUMENTS.get(program.protocol)
-    if tls and tls[1] in life.arguments and not call.tls:
+    if not call.tls and requires_tls(program.protocol, life.arguments):
         return Obstacle.TLS
     if program.name != call.target and program.name not in call.peers:
         return Obstacle.FOREIGN

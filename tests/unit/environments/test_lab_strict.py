@@ -487,7 +487,12 @@ def test_reasons_are_in_plain_words() -> None:
 
 @pytest.mark.parametrize(
     ("command", "passes"),
-    [(["true"], True), (["false"], False), (["sh", "-c", "exit 1"], False), (["cat"], True)],
+    [
+        (["true"], True),
+        (["false"], False),
+        (["sh", "-c", "exit 1"], False),
+        (["sh", "-c", "redis-cli ping || exit 1"], True),
+    ],
 )
 def test_a_probe_that_always_fails_is_never_answered(command: list[str], *, passes: bool) -> None:
     lab = Lab(generate(1))

@@ -5,6 +5,7 @@ Invariant: pure reads of the cluster; the kubelet acts on what they return.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from agents.environments.simulated.dice import chance, draw
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 
 PRESENT = 'Container image "{image}" already present on machine and can be accessed by the pod'
+
+
+_FAILING = re.compile(r"(/usr)?(/bin/)?false|exit\s+[1-9][0-9]*")
 
 
 def full_reference(image: str) -> str:
@@ -132,23 +136,32 @@ def probe_port(pod: Manifest, probe: Manifest) -> int | None:
 def answers(run: PodRun, probe: Manifest, program: Program, port: int) -> bool:
     """Return whether a process that listens on `port` would satisfy a probe."""
     if "exec" in probe:
-        return not program.sick_paths
+        return not program.sick_paths and not _fails(probe["exec"])
     if (probe.get("httpGet") or {}).get("path", "/") in program.sick_paths:
         return False
     asked = probe_port(run.pod, probe)
     return asked == port or asked in program.further
 
 
+def _fails(how: Manifest) -> bool:
+    """Return whether a probe's command fails whatever the process does."""
+    words = [str(word) for word in how.get("command") or ()]
+    script = words[-1] if words[1:2] == ["-c"] else " ".join(words)
+    return _FAILING.fullmatch(script.strip()) is not None
+
+
 def probe_problem(run: PodRun, probe: Manifest) -> str:
     """Return the kubelet's words for a probe that nobody answers, or that is answered badly."""
     port = probe_port(run.pod, probe)
     program = run.life.program if run.life else None
+    if "exec" in probe:
+        return "exit status 1"
     if (
         program is not None
         and program.sick_paths
-        and ("exec" in probe or (probe.get("httpGet") or {}).get("path", "/") in program.sick_paths)
+        and (probe.get("httpGet") or {}).get("path", "/") in program.sick_paths
     ):
-        return "HTTP probe failed with statuscode: 503" if "httpGet" in probe else "exit status 1"
+        return "HTTP probe failed with statuscode: 503"
     refused = f"dial tcp {run.address}:{port}: connect: connection refused"
     if "httpGet" in probe:
         return f'Get "http://{run.address}:{port}{probe["httpGet"].get("path", "/")}": {refused}'
