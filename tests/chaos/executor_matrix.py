@@ -10,6 +10,7 @@ most one act and one rollback an order, one report, and a ledger that says what 
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 import time
@@ -23,9 +24,11 @@ from aiohttp import web
 from aiokafka import AIOKafkaProducer
 from rich.console import Console
 
+from agents.approval.binding import bound_by_order, order_hash
+from agents.approval.canonical import action_hash
 from agents.approval.keyring import Purpose, write_keyring
-from agents.approval.signing import SigningKey, sign_decision
-from agents.contracts.action import Action
+from agents.approval.signing import SigningKey
+from agents.contracts.action import Action, ScaleWorkload
 from agents.contracts.approval import ActionApproved
 from agents.contracts.envelope import Event
 from agents.contracts.execution import ActIntended, ActionExecuted, ActResult, ActSettled
@@ -39,6 +42,9 @@ from agents.environments.remote.wire import (
     VersionsTold,
 )
 from agents.executor.ledger import GIVEN_UP
+from agents.policy.actions import command_of
+from agents.policy.decide import SHIPPED
+from agents.policy.render import line_of
 from deploy.embedded.broker import EmbeddedBroker
 from deploy.embedded.supervisor import Program, Supervisor
 from streams import login
@@ -110,17 +116,16 @@ class Striking:
     """The cluster's server: it answers for every order, and strikes where its case says."""
 
     def __init__(self, strike: Callable[[str, str], asyncio.Task[None]]) -> None:
-        self.seen: Seen | None = None
+        self.known: dict[str, Seen] = {}
         self._strike = strike
         self.app = web.Application()
         for route in (Route.VERSIONS, Route.VERIFY, Route.ACT):
             self.app.router.add_post(route, self._answer)
 
     async def _answer(self, request: web.Request) -> web.Response:
-        seen, caller = self.seen, request.headers["Authorization"].removeprefix("Bearer ")
-        assert seen is not None
-        raw, before = await request.text(), seen.struck
-        first = before is None
+        caller, raw = request.headers["Authorization"].removeprefix("Bearer "), await request.text()
+        seen = self._order_of(request.path, raw)
+        first = seen.struck is None
         if first:
             seen.calls.append(request.path)
         here = first and STEPS[len(seen.calls) - 1] == seen.case.step
@@ -132,6 +137,17 @@ class Striking:
             await response.write_eof()
             seen.struck = self._strike(seen.case.fate, caller)
         return response
+
+    def _order_of(self, path: str, raw: str) -> Seen:
+        """Return whose call it is: every order has an action and versions of its own."""
+        for seen in self.known.values():
+            order = seen.order
+            if path == Route.VERSIONS:
+                if VersionsAsked.model_validate_json(raw).touched == order.touched:
+                    return seen
+            elif ActionAsked.model_validate_json(raw).action in {order.action, order.rollback}:
+                return seen
+        raise web.HTTPBadRequest(text=raw)
 
     def _effect(self, seen: Seen, path: str, raw: str) -> str:
         if path == Route.VERSIONS:
@@ -156,12 +172,11 @@ class Matrix:
     def __init__(self, broker: EmbeddedBroker, supervisor: Supervisor, made: Court) -> None:
         self._broker, self._supervisor, self._made = broker, supervisor, made
         self.cluster = Striking(lambda fate, who: asyncio.create_task(self._struck(fate, who)))
-        self._known: dict[str, Seen] = {}
 
     async def run(self, case: Case) -> tuple[Seen, float]:
         """Send an order, strike, and wait for its report. Raises TimeoutError, AssertionError."""
-        order = self._order(len(self._known))
-        self.cluster.seen = self._known[order.approval_id] = seen = Seen(case, order)
+        order = self._order(len(self.cluster.known))
+        seen = self.cluster.known[order.approval_id] = Seen(case, order)
         begun = time.monotonic()
         await self._send(order)
         async with asyncio.timeout(CASE_SECONDS):
@@ -179,7 +194,7 @@ class Matrix:
         kafka = self._broker.kafka()
         async with Tail(kafka, (LEDGER, ACTIONS_EXECUTED), from_start=True) as tail:
             async for _, event in tail:
-                seen = self._known.get(getattr(event.fact, "approval_id", ""))
+                seen = self.cluster.known.get(getattr(event.fact, "approval_id", ""))
                 match event.fact:
                     case ActIntended() as intent if seen:
                         seen.intents.append(intent)
@@ -209,15 +224,32 @@ class Matrix:
         made.moved_to(datetime.now(UTC))
         approval_id = ApprovalId(f"approval-{number}")
         incident_id = IncidentId(f"incident-{number}")
-        decision = made.decision(approval_id=approval_id, incident_id=incident_id)
-        return made.order.model_copy(
+        action, rollback = made.order.action, made.order.rollback
+        assert isinstance(action, ScaleWorkload)
+        assert rollback is not None
+        act = action.model_copy(update={"replicas": 1 + number})
+        (touched,) = made.order.touched
+        order = made.order.model_copy(
             update={
                 "approval_id": approval_id,
                 "incident_id": incident_id,
+                "action": act,
+                "action_hash": action_hash(act),
+                "line": line_of(command_of(act)),
+                "rollback": rollback.model_copy(update={"replicas": 500 + number}),
+                "touched": (touched.model_copy(update={"resource_version": f"v{number}"}),),
                 "expires": made.asked.expires,
-                "decisions": (sign_decision(PERSON, decision.payload),),
             }
         )
+        decision = made.decision(
+            PERSON,
+            "alice",
+            approval_id=approval_id,
+            incident_id=incident_id,
+            action_hash=order.action_hash,
+            order_hash=order_hash(bound_by_order(order)),
+        )
+        return order.model_copy(update={"decisions": (decision,)})
 
     async def _send(self, order: ActionApproved) -> None:
         kafka = self._broker.kafka()
@@ -246,6 +278,7 @@ async def matrix(broker: EmbeddedBroker) -> AsyncIterator[Matrix]:
     made = await Court.of(script)
     assert await made.answer(made.decision()) == "approved"
     state, supervisor = Path(broker.state_dir), Supervisor()
+    shutil.copytree(SHIPPED, state / "rules")  # so that no edit of the shipped ones is taken
     audit = SigningKey.generate()
     audit.save(state / "keys" / "executor.key")
     entries = (PERSON.entry("alice", Purpose.APPROVE), audit.entry("executor", Purpose.AUDIT))
@@ -277,6 +310,7 @@ def _program(state: Path, name: str, port: int) -> Program:
         environment={
             "AOI_STATE_DIR": str(state),
             "AOI_GATE__CLUSTER": "test",
+            "AOI_GATE__POLICY_DIR": str(state / "rules"),
             "AOI_GATE__MANAGED_NAMESPACES": '["hotel-*"]',
             "AOI_ENVIRONMENT__URL": f"http://127.0.0.1:{port}",
             "AOI_ENVIRONMENT__TOKEN_FILE": str(token),
