@@ -142,9 +142,21 @@ def test_many_run_as_gymnasiums_vector(mode: str, options: dict[str, object] | N
     assert list(rewards) == [0.0, 0.0]
 
 
+def _block(word: str) -> str:
+    """Return the guide's block of Python that has a word."""
+    blocks = re.findall(r"```python\n(.*?)\n```\n", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    return next(str(block) for block in blocks if word in block)
+
+
+def test_the_documented_session_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(_block("Session(Lab("), str(DOCS), "exec"), {})
+    told = capsys.readouterr().out
+    assert "user-" in told
+    assert "'Localization Accuracy': 100" in told
+
+
 def test_the_documented_agent_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    (block,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
-    exec(compile(block, str(DOCS), "exec"), {})
+    exec(compile(_block("gymnasium.make"), str(DOCS), "exec"), {})
     told = re.fullmatch(r"(\d+) of 20 solved; the last: \{.*\}\n", capsys.readouterr().out)
     assert told
     assert 0 < int(told[1]) <= 20

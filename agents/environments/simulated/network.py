@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from agents.environments.simulated.controllers.process import Life, PodRun
     from agents.environments.simulated.objects.kinds import Manifest
 
+_LAST_PORT = 65_535
+_PORT_DIGITS = 5
+
 
 class Obstacle(StrEnum):
     """What a caller meets on the way."""
@@ -61,25 +64,52 @@ def parse_address(text: str, default_port: int) -> Address:
     host, colon, port = body.rpartition(":")
     if not colon:
         return Address(host=body, port=80 if scheme in ("http", "grpc") and mark else default_port)
-    return Address(host=host, port=int(port) if port.isdigit() else 0)
+    return Address(host=host, port=_port_number(port))
+
+
+def _port_number(text: str) -> int:
+    """Return the port of an address, 0 for what is none."""
+    number = int(text) if text.isdecimal() and len(text) <= _PORT_DIGITS else 0
+    return number if number <= _LAST_PORT else 0
 
 
 def address_of(call: Call, environment: dict[str, str]) -> Address:
     """Return where a call goes in this environment."""
     default = int(call.address.rsplit(":", 1)[1])
     own = environment.get(call.port_variable or "", "")
-    default = int(own) if own.isdecimal() else default
+    default = _port_number(own) if own.isdecimal() else default
     return parse_address(environment.get(call.variable or "", "") or call.address, default)
 
 
-def find_service(cluster: Cluster, host: str) -> Manifest | None:
-    """Return the service that a host name or cluster IP means inside the namespace."""
+_MOST_ALIASES = 8
+_DOMAIN = "svc.cluster.local"
+
+
+def _named(cluster: Cluster, host: str) -> Manifest | None:
+    """Return the service whose name in the cluster's DNS `host` is, or None."""
     namespace = cluster.namespace
-    name, _, rest = host.partition(".")
-    if rest in ("", namespace, f"{namespace}.svc", f"{namespace}.svc.cluster.local"):
-        found = cluster.store.get("services", namespace, name)
-        if found is not None:
+    full = f"{namespace}.{_DOMAIN}"
+    searched = ("", namespace, f"{namespace}.svc", full)
+    name, _, rest = host.lower().removesuffix(".").partition(".")
+    if rest not in ((full,) if host.endswith(".") else searched):
+        return None
+    return cluster.store.get("services", namespace, name)
+
+
+def find_service(cluster: Cluster, host: str) -> Manifest | None:
+    """Return the service that a host name or cluster IP means inside the namespace.
+
+    Names are read as a resolver reads them: in any case; one with a dot at its end is complete,
+    and nothing of the search list is tried on it. An ExternalName sends the asker on.
+    """
+    namespace = cluster.namespace
+    for _ in range(_MOST_ALIASES):
+        found = _named(cluster, host)
+        if found is None:
+            break
+        if found["spec"].get("type") != "ExternalName":
             return found
+        host = str(found["spec"].get("externalName", ""))
     for service in cluster.store.each("services", namespace):
         if service["spec"].get("clusterIP") == host:
             return service
@@ -90,7 +120,9 @@ def backends(
     cluster: Cluster, service: Manifest, port: int, by_address: dict[str, PodRun]
 ) -> list[tuple[PodRun, int]]:
     """Return the ready (pod, port) pairs behind a port of a service."""
-    entry = next((item for item in service["spec"]["ports"] if item["port"] == port), None)
+    entry = next(
+        (item for item in service["spec"].get("ports") or () if item["port"] == port), None
+    )
     listed = cluster.store.get("endpoints", cluster.namespace, service["metadata"]["name"])
     if entry is None or listed is None:
         return []

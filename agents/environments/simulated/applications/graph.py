@@ -5,6 +5,7 @@ follows from its `Program`, found by the image that runs; where it calls follows
 container's environment, so an edited environment really leads it elsewhere.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -25,6 +26,7 @@ class Protocol(StrEnum):
     MEMCACHED = "memcached"
 
 
+_PORT = re.compile(r"[0-9]{1,5}")
 STORES = (Protocol.MONGO, Protocol.POSTGRES, Protocol.REDIS, Protocol.MEMCACHED)
 TLS_ARGUMENTS = {
     Protocol.MONGO: ("--tlsMode", "requireTLS"),
@@ -147,7 +149,7 @@ class Program:
     def listening_port(self, environment: Mapping[str, str]) -> int:
         """Return the port on which the process listens, given its environment."""
         text = environment.get(self.port_variable or "", "")
-        return int(text) if text.isdigit() else self.port
+        return int(text) if _PORT.fullmatch(text) else self.port
 
 
 @quick

@@ -6,6 +6,7 @@ new or an old one come back; `rollout undo` relies on that and on nothing else.
 
 from __future__ import annotations
 
+import re
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from agents.environments.simulated.objects.kinds import Manifest
 
 
+_REVISION = re.compile(r"[0-9]{1,18}")
+
+
 def template_hash(template: Manifest) -> str:
     """Return the pod-template-hash: the same template always has the same one."""
     labels = {
@@ -39,8 +43,9 @@ def template_hash(template: Manifest) -> str:
 
 
 def revision_of(item: Manifest) -> int:
-    """Return the revision annotation of a deployment or replica set, 0 without one."""
-    return int((item["metadata"].get("annotations") or {}).get(REVISION, 0))
+    """Return the revision annotation of a deployment or replica set, 0 without one in digits."""
+    text = str((item["metadata"].get("annotations") or {}).get(REVISION, ""))
+    return int(text) if _REVISION.fullmatch(text) else 0
 
 
 def replica_sets(cluster: Cluster, deployment: Manifest) -> list[Manifest]:

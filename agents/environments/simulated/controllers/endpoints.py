@@ -35,7 +35,7 @@ def reconcile(cluster: Cluster, marks: dict[Key, Manifest]) -> None:
                 cluster.store.delete("endpoints", stale)
     for service in cluster.store.each("services", cluster.namespace):
         selector = service["spec"].get("selector")
-        if not selector:
+        if not selector or service["spec"].get("type") == "ExternalName":
             continue
         name = service["metadata"]["name"]
         if (
@@ -80,7 +80,7 @@ def _publish(cluster: Cluster, service: Manifest, selector: dict[str, str]) -> N
     )
     for pod in pods:
         ports = []
-        for port in service["spec"]["ports"]:
+        for port in service["spec"].get("ports") or ():
             number = target_port(pod, port.get("targetPort", port["port"]))
             if number is not None:
                 entry = {"name": port.get("name"), "port": number, "protocol": "TCP"}

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agents.environments.simulated.controllers import dialling, leaks, podstatus, starting
+from agents.environments.simulated.controllers import (
+    dialling,
+    images,
+    leaks,
+    podstatus,
+    processes,
+    starting,
+)
 from agents.environments.simulated.controllers.process import (
     BACKOFF_RESET,
     Life,
@@ -151,7 +158,7 @@ def _pull(cluster: Cluster, run: PodRun) -> None:
         node = cluster.application.nodes.index(run.pod["spec"]["nodeName"])
         cluster.addresses += 1
         run.address = f"10.244.{node}.{cluster.addresses % 250 + 2}"
-    if image in cluster.pulled and container["imagePullPolicy"] != "Always":
+    if images.contained(cluster.pulled, image) and container["imagePullPolicy"] != "Always":
         message = starting.PRESENT.format(image=image)
         tell(cluster, run.pod, "Normal", "Pulled", message, container=name)
         _start(cluster, run)
@@ -165,7 +172,7 @@ def _pull(cluster: Cluster, run: PodRun) -> None:
 def _pulled(cluster: Cluster, run: PodRun) -> None:
     container = run.pod["spec"]["containers"][0]
     image, name = container["image"], container["name"]
-    if image in cluster.programs:
+    if images.contained(cluster.programs, image):
         cluster.pulled.add(image)
         run.backoff = 0.0
         tell(
@@ -204,7 +211,7 @@ def _start(cluster: Cluster, run: PodRun) -> None:
     _enter(cluster, run, Stage.RUNNING)
     tell(cluster, run.pod, "Normal", "Created", "Container created", container=name)
     program = starting.program_of(cluster, run.pod)
-    life = Life(cluster.now, environment, program, tuple(container.get("args") or ()))
+    life = Life(cluster.now, environment, program, processes.arguments_of(container))
     run.lives.append(life)
     del run.lives[:-4]
     run.timers.clear()

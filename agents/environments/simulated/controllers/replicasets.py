@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from agents.environments.simulated.cluster import Cluster
     from agents.environments.simulated.objects.kinds import Manifest
 
+_MOST_PODS = 2000
+"""What the API server's store has room for; the nodes of a lab run a fraction of it."""
+_NO_SPACE = "Error creating: etcdserver: mvcc: database space exceeded"
+
 
 def reconcile(cluster: Cluster, marks: dict[Key, Manifest]) -> None:
     """Work on every replica set that changed, whose pods did, or that could not make pods."""
@@ -63,7 +67,7 @@ def _balance(cluster: Cluster, replica_set: Manifest, pods: list[Manifest]) -> N
         if pod is None:
             break
         pods.append(pod)
-    surplus = sorted(pods, key=_worth)[: max(0, len(pods) - wanted)]
+    surplus = sorted(pods, key=_worth)[: len(pods) - wanted] if len(pods) > wanted else []
     for pod in surplus:
         _tell(cluster, replica_set, "SuccessfulDelete", f"Deleted pod: {pod['metadata']['name']}")
         kubelet.stop(cluster, pod)
@@ -94,6 +98,9 @@ def _make(cluster: Cluster, replica_set: Manifest) -> Manifest | None:
             f'account {namespace}/{account}: serviceaccount "{account}" not found'
         )
         _tell(cluster, replica_set, "FailedCreate", message, kind="Warning")
+        return None
+    if cluster.store.count("pods") >= _MOST_PODS:
+        _tell(cluster, replica_set, "FailedCreate", _NO_SPACE, kind="Warning")
         return None
     suffix = letters(5, cluster.seed, metadata["name"], cluster.store.version)
     body = bare("pods", f"{metadata['name']}-{suffix}", namespace)

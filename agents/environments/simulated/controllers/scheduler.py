@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from agents.environments.simulated.cluster import Cluster
     from agents.environments.simulated.objects.kinds import Manifest
 
+Totals = dict[str, tuple[int, float, int]]
+"""What the pods of each node request: (millicores, MiB, pods)."""
+_NOTHING = (0, 0.0, 0)
+_FULL = "Too many pods"
 _WAKING = ("pods", "nodes", "persistentvolumeclaims", "persistentvolumes")
 
 
@@ -40,27 +44,48 @@ def reconcile(cluster: Cluster, marks: dict[Key, Manifest]) -> None:
     if not any(kind in _WAKING for kind, _, _ in marks):
         return
     waiting = [run.pod for run in cluster.runs.values() if "nodeName" not in run.pod["spec"]]
+    if not waiting:
+        return
+    totals = used(cluster)
+    refused: dict[str, str] = {}
+    """Why no node takes a replica set's pods, while nothing is placed: they are all alike."""
     for pod in waiting:
-        _place(cluster, pod)
+        owner = _owner(pod)
+        problem = refused.get(owner) or _place(cluster, pod, totals)
+        if problem is None:
+            refused.clear()
+        else:
+            refused[owner] = problem
+            _complain(cluster, pod, problem)
 
 
-def used(cluster: Cluster) -> dict[str, tuple[int, float]]:
-    """Return what is requested on each node: (millicores, MiB)."""
-    totals: dict[str, tuple[int, float]] = {}
+def _owner(pod: Manifest) -> str:
+    metadata = pod["metadata"]
+    owners = metadata.get("ownerReferences") or [metadata]
+    return str(owners[0]["uid"])
+
+
+def used(cluster: Cluster) -> Totals:
+    """Return what is requested on each node: (millicores, MiB, pods)."""
+    totals: Totals = {}
     for run in cluster.runs.values():
         node = run.pod["spec"].get("nodeName")
         if node:
-            cpu, memory = requests_of(run.pod)
-            before = totals.get(node, (0, 0.0))
-            totals[node] = (before[0] + cpu, before[1] + memory)
+            _count(totals, node, run.pod)
     return totals
 
 
-def _place(cluster: Cluster, pod: Manifest) -> None:
+def _count(totals: Totals, node: str, pod: Manifest) -> None:
+    cpu, memory = requests_of(pod)
+    before = totals.get(node, _NOTHING)
+    totals[node] = (before[0] + cpu, before[1] + memory, before[2] + 1)
+
+
+def _place(cluster: Cluster, pod: Manifest, totals: Totals) -> str | None:
+    """Give a pod its node; returns None, or why there is none."""
     nodes = cluster.store.listed("nodes")
     problem = _claims(cluster, pod)
     if problem is None:
-        totals = used(cluster)
         reasons: dict[str, int] = {}
         fitting: list[tuple[float, int, Manifest]] = []
         for node in nodes:
@@ -69,21 +94,23 @@ def _place(cluster: Cluster, pod: Manifest) -> None:
                 reasons[reason] = reasons.get(reason, 0) + 1
             else:
                 name = node["metadata"]["name"]
-                cpu, _ = totals.get(name, (0, 0.0))
+                cpu = totals.get(name, _NOTHING)[0]
                 tie = draw(cluster.seed, pod["metadata"]["name"], name)
                 fitting.append((round(cpu / 500), tie, node))
         if fitting:
-            _bind(cluster, pod, min(fitting, key=lambda item: item[:2])[2])
-            return
+            node = min(fitting, key=lambda item: item[:2])[2]
+            _bind(cluster, pod, node)
+            _count(totals, node["metadata"]["name"], pod)
+            return None
         parts = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
-        resource = any("Insufficient" in reason for reason in reasons)
+        resource = any("Insufficient" in reason or reason == _FULL for reason in reasons)
         tail = (
             f"{len(nodes)} No preemption victims found for incoming pod."
             if resource
             else f"{len(nodes)} Preemption is not helpful for scheduling."
         )
         problem = f"{parts}. preemption: 0/{len(nodes)} nodes are available: {tail}"
-    _complain(cluster, pod, f"0/{len(nodes)} nodes are available: {problem}")
+    return f"0/{len(nodes)} nodes are available: {problem}"
 
 
 def _claims(cluster: Cluster, pod: Manifest) -> str | None:
@@ -101,7 +128,7 @@ def _claims(cluster: Cluster, pod: Manifest) -> str | None:
     return None
 
 
-def _refusal(node: Manifest, pod: Manifest, totals: dict[str, tuple[int, float]]) -> str | None:
+def _refusal(node: Manifest, pod: Manifest, totals: Totals) -> str | None:
     spec = node["spec"]
     if spec.get("unschedulable"):
         return "node(s) were unschedulable"
@@ -111,8 +138,10 @@ def _refusal(node: Manifest, pod: Manifest, totals: dict[str, tuple[int, float]]
     if not matches(pod["spec"].get("nodeSelector") or {}, node["metadata"]["labels"]):
         return "node(s) didn't match Pod's node affinity/selector"
     cpu, memory = requests_of(pod)
-    used_cpu, used_memory = totals.get(node["metadata"]["name"], (0, 0.0))
+    used_cpu, used_memory, pods = totals.get(node["metadata"]["name"], _NOTHING)
     size = node["status"]["allocatable"]
+    if "pods" in size and pods + 1 > amount(str(size["pods"])):
+        return _FULL
     if used_cpu + cpu > millicores(size["cpu"]):
         return "Insufficient cpu"
     if used_memory + memory > amount(size["memory"]) / 2**20:

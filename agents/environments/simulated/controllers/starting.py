@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from agents.environments.simulated.controllers import images, processes
 from agents.environments.simulated.dice import chance, draw
 from agents.environments.simulated.objects.pods import target_port, workload_of
 
@@ -104,11 +105,15 @@ def _value_of(cluster: Cluster, namespace: str, item: Manifest) -> tuple[str | N
 def program_of(cluster: Cluster, pod: Manifest) -> Program | None:
     """Return what the container's image and command run; None when there is no such binary."""
     container = pod["spec"]["containers"][0]
-    table = cluster.programs[container["image"]]
-    command, owner = container.get("command"), workload_of(pod)
-    if command:
-        word = str(command[0]).rsplit("/", 1)[-1]
-        return table.get(f"{owner}:{word}") or table.get(word)
+    table = images.contents(cluster.programs, container["image"]) or {}
+    owner = workload_of(pod)
+    for command in processes.candidates(container):
+        word = command[0].rsplit("/", 1)[-1]
+        found = table.get(f"{owner}:{word}") or table.get(word)
+        if found is not None:
+            return found
+    if container.get("command"):
+        return None
     return table.get(owner) or next(iter(table.values()))
 
 

@@ -56,7 +56,7 @@ def _body(command: Command) -> tuple[Kind, Manifest]:
     body = document(command.stdin or "")
     body = body if isinstance(body, dict) else {}
     for field in ("apiVersion", "kind"):
-        if not body.get(field):
+        if not isinstance(body.get(field) or None, str):
             problem = f"error validating data: {field} not set; {_INSIST}"
             raise CommandFailed(f'error: error validating "STDIN": {problem}')
     metadata = body.get("metadata")
@@ -77,6 +77,9 @@ def apply(cluster: Cluster, command: Command) -> str:
     kind, body = _body(command)
     metadata = body["metadata"]
     name = metadata.get("name", "")
+    for field in ("name", "namespace"):
+        if not isinstance(metadata.get(field) or "", str):
+            raise CommandFailed(f"error: unable to decode STDIN: metadata.{field} is no string")
     if kind.plural not in _CREATABLE:
         raise CommandFailed(
             f'Error from server (Forbidden): error when creating "STDIN": {kind.qualified} '
@@ -107,7 +110,10 @@ def apply(cluster: Cluster, command: Command) -> str:
 
 def _remember(body: Manifest) -> None:
     """Write the manifest into the annotation that the next apply compares with."""
-    annotations = body["metadata"].setdefault("annotations", {})
+    annotations = body["metadata"].get("annotations") or {}
+    if not isinstance(annotations, dict):
+        return  # the API server says what is wrong with it
+    body["metadata"]["annotations"] = annotations
     annotations.pop(LAST_APPLIED, None)
     text = escaped(orjson.dumps(body, option=orjson.OPT_SORT_KEYS).decode())
     body["metadata"]["annotations"] = {**annotations, LAST_APPLIED: f"{text}\n"}
@@ -118,14 +124,26 @@ def _applied(cluster: Cluster, kind: Kind, known: Manifest, body: Manifest) -> s
     name = body["metadata"]["name"]
     warning = "" if last else f"Warning: resource {kind.plural}/{name} {_NO_ANNOTATION}\n"
     body.pop("status", None)
-    before = orjson.loads(last) if last else {}
-    (before.get("metadata") or {}).pop("annotations", None)
+    before = _last_applied(last or "")
     try:
         changed = strategic(known, deletions(before, body), ordered=True)
     except PatchFailed as error:
         raise CommandFailed(f"Error from server (BadRequest): {error}") from None
     word = "configured" if save(cluster, kind.plural, changed) else "unchanged"
     return f"{warning}{qualified_name(known)} {word}\n"
+
+
+def _last_applied(text: str) -> Manifest:
+    """Return what was applied last without its annotations; nothing where it can't be read."""
+    try:
+        before = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {}
+    if not isinstance(before, dict):
+        return {}
+    if isinstance(before.get("metadata"), dict):
+        before["metadata"].pop("annotations", None)
+    return before
 
 
 def _assign(cluster: Cluster, kind: str, body: Manifest) -> None:

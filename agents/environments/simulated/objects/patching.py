@@ -76,11 +76,12 @@ def strategic(target: Any, patch: Any, *, ordered: bool = False) -> Any:  # noqa
 
 def _strategic_list(field: str, old: Any, patch: list[Any], *, ordered: bool) -> list[Any]:  # noqa: ANN401 - JSON
     key = merge_key(field, patch)
-    if key is None or not isinstance(old, list) or {"$patch": "replace"} in patch:
+    told = isinstance(old, list) and all(isinstance(entry, dict) and key in entry for entry in old)
+    if key is None or not told or {"$patch": "replace"} in patch:
         return [deepcopy(item) for item in patch if item != {"$patch": "replace"}]
     result = list(old)
     for item in patch:
-        if not isinstance(item, dict) or key not in item:
+        if not isinstance(item, dict) or not isinstance(item.get(key), (str, int)):
             raise PatchFailed(f"map: {item} does not contain declared merge key: {key}")
         at = next((i for i, entry in enumerate(result) if entry.get(key) == item[key]), None)
         if item.get("$patch") == "delete":
@@ -111,6 +112,10 @@ def _in_order(merged: list[Any], old: list[Any], named: list[Any], key: str) -> 
     return [by_key[name] for name in (*order, *left, *right)]
 
 
+def _is_key(value: Any) -> bool:  # noqa: ANN401 - JSON
+    return value is None or isinstance(value, (str, int))
+
+
 def deletions(last: Any, new: Any) -> Any:  # noqa: ANN401 - JSON
     """Return `new` with a removal of everything that stood in `last` and stands in it no more."""
     if not isinstance(last, dict) or not isinstance(new, dict):
@@ -121,7 +126,8 @@ def deletions(last: Any, new: Any) -> Any:  # noqa: ANN401 - JSON
             result[key] = None
         elif isinstance(value, list) and isinstance(new[key], list):
             by = merge_key(key, value)
-            if by is None:
+            listed = (*value, *new[key])
+            if by is None or not all(isinstance(e, dict) and _is_key(e.get(by)) for e in listed):
                 continue
             was = {entry.get(by): entry for entry in value if isinstance(entry, dict)}
             now = [deletions(was.get(entry.get(by)), entry) for entry in new[key]]
@@ -182,7 +188,7 @@ def _read(document: Any, path: str) -> Any:  # noqa: ANN401 - JSON
     for part in _parts(path):
         if isinstance(document, dict) and part in document:
             document = document[part]
-        elif isinstance(document, list) and part.isdigit() and int(part) < len(document):
+        elif isinstance(document, list) and part.isdecimal() and int(part) < len(document):
             document = document[int(part)]
         else:
             raise PatchFailed(f"doc is missing path: {path}: missing value")
@@ -199,7 +205,7 @@ def _change(document: Any, parts: list[str], name: str, value: Any, path: str) -
     for part in parts[:-1]:
         if isinstance(parent, dict) and part in parent:
             parent = parent[part]
-        elif isinstance(parent, list) and part.isdigit() and int(part) < len(parent):
+        elif isinstance(parent, list) and part.isdecimal() and int(part) < len(parent):
             parent = parent[int(part)]
         else:
             raise missing
@@ -223,7 +229,7 @@ def _change_list(parent: list[Any], last: str, name: str, value: Any, missing: P
         parent.append(value)
         return
     if (
-        not last.isdigit()
+        not last.isdecimal()
         or int(last) > len(parent)
         or (name != "add" and int(last) >= len(parent))
     ):
