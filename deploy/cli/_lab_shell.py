@@ -63,6 +63,17 @@ def show(text: str) -> None:
         typer.echo(text, nl=not text.endswith("\n"))
 
 
+def show_apart(text: str, *, failed: bool) -> None:
+    """Print an output as kubectl does: what failed, and warnings, to stderr."""
+    if failed:
+        typer.echo(text, nl=not text.endswith("\n"), err=True)
+        return
+    lines = text.splitlines(keepends=True)
+    warnings = [line for line in lines if line.startswith("Warning: ")]
+    typer.echo("".join(warnings), nl=False, err=True)
+    show("".join(line for line in lines if not line.startswith("Warning: ")))
+
+
 def piped() -> Read:
     """Return the reader of a pipe: no prompt, no history."""
 

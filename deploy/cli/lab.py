@@ -121,6 +121,7 @@ def execute(
     """Type one line and leave with its exit code; of several, with the last one's.
 
     126: policy refuses the line; 2: the line is no line of the game; after `submit`, 0 is success.
+    Errors and warnings go to stderr, as kubectl's do.
 
     Example: aoi lab exec seed-7 --state game.jsonl -- kubectl get pods
     """
@@ -134,7 +135,7 @@ def execute(
                 if as_json:
                     typer.echo(orjson.dumps(_turn_fields(turn)))
                 else:
-                    _lab_shell.show(turn.text)
+                    _lab_shell.show_apart(turn.text, failed=code != 0 and turn.verdict is None)
     except _lab_state.LogUnusable as error:
         _lab_view.stop(error)
     raise typer.Exit(code)

@@ -7,6 +7,8 @@
     submit Yes              the answer in the task's form; it ends the game with both verdicts
     help                    what may be typed
 
+`helm upgrade` is done in a lab alone: the product has no typed action for it, and refuses it.
+
 Invariant: a line ends in a `Turn`, whatever it says; nothing moves but the lab, and once a verdict
 is given not even that. Every output but the game's own words is the lab's, and comes through its
 border (`environments/border.py`), as it does in the product.
@@ -100,7 +102,8 @@ class Player:
         if access_of(command) is Access.READ:
             check_read(command, (namespace,))
             return self._border.read(command)
-        action = action_of(command)
+        only_here = (command.program, command.verb) == ("helm", "upgrade")
+        action = command if only_here else action_of(command)
         if command.namespace not in {None, namespace}:
             raise Refusal(
                 ReasonCode.NAMESPACE_NOT_MANAGED,

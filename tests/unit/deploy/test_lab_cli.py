@@ -130,8 +130,8 @@ def test_exec_leaves_with_the_lines_exit_code() -> None:
     assert code == 0
     assert "Running" in text
     assert aoi("exec", "seed-7", "kubectl get pods --no-headers")[1] == text
-    code, text, _ = aoi("exec", "seed-7", "--", "kubectl", "get", "pod", "nobody")
-    assert (code, "NotFound" in text) == (1, True)
+    code, _, told = aoi("exec", "seed-7", "--", "kubectl", "get", "pod", "nobody")
+    assert (code, "NotFound" in told) == (1, True)
     assert aoi("exec", "seed-7", "kubectl get pods | wc")[0] == 126
     assert aoi("exec", "seed-7", "tick never")[0] == 2
 
@@ -273,3 +273,13 @@ def test_a_person_plays(tmp_path: Path) -> None:
     os.close(terminal)
     kept = (tmp_path / "state" / "lab_history").read_text().splitlines()
     assert kept == ["tick 70", "submit Yes"], kept
+
+
+def test_warnings_and_errors_are_on_stderr_so_that_json_is_json() -> None:
+    code, text, told = aoi("exec", "seed-7", "--", "kubectl", "get", "endpoints", "-o", "json")
+    assert code == 0
+    assert json.loads(text)["kind"] == "List"
+    assert told.startswith("Warning: ")
+    code, text, told = aoi("exec", "seed-7", "--", "kubectl", "get", "pod", "nobody")
+    assert (code, text) == (1, "")
+    assert "NotFound" in told

@@ -199,3 +199,14 @@ def test_problems_of_an_application_begin_with_the_same_words(application: str) 
         if (problem.application, problem.task) == (application, Task.DETECTION)
     }
     assert len(told) == 1
+
+
+def test_helm_upgrade_is_done_in_the_lab_though_the_product_has_no_action_for_it() -> None:
+    one = Player(Lab(scenario_of("auth_miss_mongodb-mitigation-1")))
+    line = (
+        "helm upgrade social-network dsb/socialnetwork --set url-shorten-mongodb.tls.mode=disabled"
+    )
+    turn = one.line(line)
+    assert (turn.exit_code, turn.refusal) == (0, None), turn.text
+    assert "has been upgraded" in turn.text
+    assert one.line(f"{line} -n kube-system").refusal == "namespace_not_managed"

@@ -135,7 +135,7 @@ def _refusal(node: Manifest, pod: Manifest, totals: Totals) -> str | None:
     for taint in spec.get("taints", ()):
         if taint["effect"] != "PreferNoSchedule" and not _tolerated(pod, taint):
             return "node(s) had untolerated taint(s)"
-    if not matches(pod["spec"].get("nodeSelector") or {}, node["metadata"]["labels"]):
+    if not matches(pod["spec"].get("nodeSelector") or {}, node["metadata"].get("labels") or {}):
         return "node(s) didn't match Pod's node affinity/selector"
     cpu, memory = requests_of(pod)
     used_cpu, used_memory, pods = totals.get(node["metadata"]["name"], _NOTHING)

@@ -61,7 +61,7 @@ def _serve(cluster: Cluster, claim: Manifest) -> None:
         fitting["status"] = {"phase": "Bound"}
         cluster.store.touch("persistentvolumes", fitting)
         _bound(cluster, claim, fitting)
-    elif storage is None and not cluster.application.static_volumes:
+    elif storage is None and (name or not cluster.application.static_volumes):
         _complain(cluster, claim, f'storageclass.storage.k8s.io "{name}" not found')
     elif storage is not None and storage.get("provisioner") != BY_HAND:
         _provision(cluster, claim, name)

@@ -92,7 +92,9 @@ def _node(item: Manifest, now: float) -> list[str]:
         status += ",SchedulingDisabled"
     prefix = "node-role.kubernetes.io/"
     roles = [
-        key.removeprefix(prefix) for key in item["metadata"]["labels"] if key.startswith(prefix)
+        key.removeprefix(prefix)
+        for key in item["metadata"].get("labels") or ()
+        if key.startswith(prefix)
     ]
     version = item["status"]["nodeInfo"]["kubeletVersion"]
     return [item["metadata"]["name"], status, ",".join(roles) or NONE, age_of(item, now), version]

@@ -38,7 +38,9 @@ def describe_node(cluster: Cluster, item: Manifest) -> list[str]:
     """Return the description of a node: who it is, what it can hold and what it holds."""
     metadata, status = item["metadata"], item["status"]
     prefix = "node-role.kubernetes.io/"
-    roles = [key.removeprefix(prefix) for key in metadata["labels"] if key.startswith(prefix)]
+    roles = [
+        key.removeprefix(prefix) for key in metadata.get("labels") or () if key.startswith(prefix)
+    ]
     lines = [
         field("Name", metadata["name"]),
         field("Roles", ",".join(roles) or "<none>"),

@@ -317,3 +317,20 @@ def claim(spec: Manifest, before: Manifest | None) -> None:
             "spec: Forbidden: spec is immutable after creation except resources.requests and "
             "volumeAttributesClassName for bound claims"
         )
+
+
+def volume(spec: Manifest) -> None:
+    """Check a volume's spec. Raises `Rejected`."""
+    problems = []
+    if not spec.get("accessModes"):
+        problems.append("spec.accessModes: Required value")
+    if "storage" not in (spec.get("capacity") or {}):
+        problems.append("spec.capacity: Required value")
+    reference = spec.get("claimRef")
+    problems += [
+        f"spec.claimRef.{field}: Required value"
+        for field in ("name", "namespace")
+        if reference is not None and not reference.get(field)
+    ]
+    if problems:
+        raise Rejected(*problems)

@@ -100,6 +100,15 @@ SHAPES: dict[str, dict[str, Any]] = {
         "volumeName": str,
         "volumeMode": str,
     },
+    "persistentvolumes": {
+        "accessModes": [str],
+        "capacity": {"*": "quantity"},
+        "claimRef": {"*": str},
+        "hostPath": {"path": str, "type": str},
+        "persistentVolumeReclaimPolicy": str,
+        "storageClassName": str,
+        "volumeMode": str,
+    },
     "nodes": {"unschedulable": bool, "taints": [{"key": str, "effect": str}]},
 }
 _GO = {str: "string", int: "int32", bool: "bool"}
@@ -197,4 +206,6 @@ def admit(kind: str, manifest: Manifest, before: Manifest | None) -> Manifest:
         rules.autoscaler(result.get("spec") or {})
     elif kind == "persistentvolumeclaims":
         rules.claim(result["spec"], before)
+    elif kind == "persistentvolumes":
+        rules.volume(result["spec"])
     return result
