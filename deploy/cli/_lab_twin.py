@@ -21,6 +21,7 @@ from agents.environments.simulated.twin_dump import COMMAND, DumpUnusable
 from agents.policy.redact import redact
 from deploy.cli import _lab_shell, _lab_view
 
+CANNOT_TELL = 3
 _LARGEST = 256 * 2**20
 _LABEL = 12
 
@@ -48,7 +49,9 @@ def twin(
     check: Annotated[
         bool,
         typer.Option(
-            "--check", help="Leave with 0 where the twin is healthy (at the end), 1 where not."
+            "--check",
+            help="Leave with 0 where the twin is healthy (at the end), 1 where not, 3 where no "
+            "call is known; with a line's own code where one of --exec failed.",
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and open no shell.")] = False,
@@ -80,9 +83,22 @@ def twin(
             _lab_shell.show(turn.text)
         if verdict is not None:
             typer.echo(f"healthy: {verdict[1]}" if verdict[0] else f"not healthy: {verdict[1]}")
-    if verdict is not None:
-        raise typer.Exit(0 if verdict[0] else 1)
-    raise typer.Exit(turns[-1].exit_code if turns else 0)
+            if verdict[0] and _blind(lab):
+                typer.echo(
+                    "cannot tell: no call between the workloads stands in the dump; "
+                    "--call CALLER=SERVICE[:PORT] adds one"
+                )
+    untaken = next((turn.exit_code for turn in turns if turn.exit_code), 0)
+    if verdict is not None and not verdict[0]:
+        raise typer.Exit(1)
+    if verdict is not None and not untaken and _blind(lab):
+        raise typer.Exit(CANNOT_TELL)
+    raise typer.Exit(untaken if verdict is not None else turns[-1].exit_code if turns else 0)
+
+
+def _blind(lab: TwinLab) -> bool:
+    """Return whether no call is known where there must be some."""
+    return len(lab.twin.workloads) > 1 and not lab.twin.inferred.edges
 
 
 def _built(dump: Path, *, entry: str | None, calls: list[str], images: list[str]) -> TwinLab:

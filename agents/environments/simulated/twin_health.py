@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agents.environments.simulated.kubectl.cells_pods import pod_status
-from agents.environments.simulated.network import Obstacle
+from agents.environments.simulated.network import Obstacle, backends
 from agents.environments.simulated.objects.pods import is_ready, workload_of
 from agents.environments.simulated.objects.selectors import matches
 from agents.environments.simulated.oracle import unhealthy
@@ -35,6 +35,25 @@ def ailment(cluster: Cluster) -> str | None:
         selector = service["spec"].get("selector")
         if selector and not _selects(cluster, selector):
             return f"service {service['metadata']['name']} selects no workload"
+    return _unanswered(cluster)
+
+
+def _unanswered(cluster: Cluster) -> str | None:
+    """Return a service behind which no ready pod takes connections on any of its ports."""
+    by_address = {run.address: run for run in cluster.runs.values() if run.address}
+    for service in cluster.store.listed("services", cluster.namespace):
+        name, spec = service["metadata"]["name"], service["spec"]
+        if not spec.get("selector") or not spec.get("ports"):
+            continue
+        behind = [
+            pair
+            for port in spec["ports"]
+            for pair in backends(cluster, service, port["port"], by_address)
+        ]
+        if not behind:
+            return f"service {name} has no ready pod behind it"
+        if not any(run.accepts(cluster.now, number) for run, number in behind):
+            return f"nothing behind service {name} listens on port {behind[0][1]}"
     return None
 
 

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from agents.environments.simulated.benchmark.problems import scenario_of
+from agents.environments.simulated.lab import Lab
+from agents.policy.parse import parse
 from deploy.cli import main
 from tests.unit.environments.dumps import container, deployment, dump_of, pod, service
 
@@ -135,3 +138,43 @@ def test_an_entry_and_calls_can_be_told(failing: str) -> None:
     assert "expected an entry of cart, frontend; got 'nobody'" in error
     code, text, _ = twin("--from", failing, "--call", "cart=frontend", "--json")
     assert any("closes a circle" in guess for guess in json.loads(text)["guesses"])
+
+
+def one_of_benchmark(folder: Path, problem: str) -> str:
+    """Write what the documented command says of a problem's namespace, and return its path."""
+    lab = Lab(scenario_of(problem))
+    kinds = "deploy,rs,svc,endpoints,cm,sa,pvc,netpol,pods,events"
+    line = f"kubectl get {kinds} -n {lab.namespace} -o json"
+    text = lab.read(parse(line, lab.namespace)).text
+    path = folder / "namespace.json"
+    path.write_text(text[text.index("{") :], encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        ("scale_pod_zero_social_net-mitigation-1", "user-service has no ready pod behind it"),
+        ("k8s_target_port-misconfig-mitigation-2", "text-service listens on port 9999"),
+    ],
+)
+def test_a_service_that_nobody_answers_is_not_healthy_though_no_call_is_known(
+    tmp_path: Path, problem: str, told: str
+) -> None:
+    code, text, _ = twin("--from", one_of_benchmark(tmp_path, problem), "--check")
+    assert code == 1
+    assert told in text.splitlines()[-1]
+
+
+def test_without_a_known_call_a_check_cannot_tell(tmp_path: Path) -> None:
+    path = one_of_benchmark(tmp_path, "noop_detection_social_network-1")
+    code, text, _ = twin("--from", path, "--check")
+    assert code == 3
+    assert text.splitlines()[-1].startswith("cannot tell: ")
+
+
+def test_a_line_that_is_not_taken_fails_the_check(tmp_path: Path) -> None:
+    path = written(tmp_path, now="cart:8080")
+    assert twin("--from", path, "--exec", "kubectl foo", "--check")[0] == 126
+    assert twin("--from", path, "--exec", "kubectl get pod nobody", "--check")[0] == 1
+    assert twin("--from", path, "--exec", "kubectl get pods", "--check")[0] == 0

@@ -68,6 +68,13 @@ LINES = {
         {"spec": {"template": {"spec": {"containers": [{"name": []}]}}}},
         "strategic",
     ),
+    "a claim without a name": patched(
+        "deployment",
+        "geo",
+        {"spec": {"template": {"spec": {"volumes": [{"name": "v", "persistentVolumeClaim": {}}]}}}},
+    ),
+    "a node without labels": "kubectl patch node kind-worker --type=merge "
+    """-p '{"metadata":{"labels":null}}'""",
     "an index that is no number": patched(
         "service", "geo", [{"op": "add", "path": "/spec/ports/²", "value": 1}], "json"
     ),
@@ -234,3 +241,22 @@ def test_a_wrong_binary_is_mended_by_a_shell_that_starts_the_right_one() -> None
     one.line("tick 120")
     verdict = one.line("submit").verdict
     assert verdict is not None and verdict.strict, verdict
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"op": "remove", "path": "/spec"},
+        {"op": "replace", "path": "/spec", "value": 0},
+        {"op": "add", "path": "/spec/claimRef", "value": "0"},
+        {"op": "add", "path": "/spec/claimRef", "value": {"name": {}, "namespace": "n"}},
+        {"op": "add", "path": "/spec/claimRef", "value": {"name": "n"}},
+        {"op": "remove", "path": "/spec/capacity"},
+    ],
+    ids=str,
+)
+def test_a_volume_that_cannot_be_read_is_refused(change: dict[str, object]) -> None:
+    one = player("revoke_auth_mongodb-mitigation-1")
+    turn = one.line(patched("pv", "rate-pv", [change], "json"))
+    assert turn.exit_code not in {0, REFUSED_EXIT} and "nvalid" in turn.text, turn.text
+    assert one.line("kubectl get pv").exit_code == 0

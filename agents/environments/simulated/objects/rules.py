@@ -94,6 +94,11 @@ def deployment(spec: Manifest, before: Manifest | None) -> None:
         raise Rejected("spec.template.spec.containers: Required value")
     for index, container in enumerate(containers):
         _container(container, f"spec.template.spec.containers[{index}]")
+    for index, one in enumerate(template["spec"].get("volumes") or ()):
+        claimed = one.get("persistentVolumeClaim")
+        if claimed is not None and not claimed.get("claimName"):
+            path = f"spec.template.spec.volumes[{index}].persistentVolumeClaim.claimName"
+            raise Rejected(f"{path}: Required value")
     names = {volume.get("name") for volume in template["spec"].get("volumes") or ()}
     for container in containers:
         for mount in container.get("volumeMounts") or ():
