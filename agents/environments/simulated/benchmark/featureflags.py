@@ -53,7 +53,7 @@ def asks_for(component: Component, flag: str) -> bool:
 def _switch(
     cluster: Cluster, component: Component, _rng: Random, *, flag: str, variant: str
 ) -> Injection:
-    """Switch a flag on in flagd's ConfigMap and start flagd anew."""
+    """Switch a flag on in flagd's ConfigMap, which it watches."""
     place = cluster.application.flags
     if place is None:
         raise KeyError("expected an application with flagd")

@@ -9,7 +9,6 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from agents.environments.simulated import alerts
-from agents.environments.simulated.clock import MINUTE
 from agents.environments.simulated.controllers import kubelet
 from agents.environments.simulated.objects.manifest import CHANGE_CAUSE, RESTARTED_AT
 
@@ -61,5 +60,3 @@ def _stale_alert(cluster: Cluster, name: str, rng: Random) -> None:
 
 
 _KINDS: tuple[Callable[[Cluster, str, Random], None], ...] = (_restart, _crash, _stale_alert)
-SECONDS = 3 * MINUTE
-"""At most what one herring takes."""
