@@ -205,7 +205,7 @@ async def serving(kafka: KafkaSettings, base: ModelRef) -> ModelRef:
     A learner without a checkpoint needs it: another one may have promoted before.
     """
     named: ModelRef | None = None
-    async for _, event in history.events(kafka, [MODELS]):
+    async for _, event in history.events(kafka, [MODELS], settled=True):
         fact = event.fact
         if isinstance(fact, ModelPromoted | ModelRolledBack) and fact.role is ModelRole.OBSERVER:
             named = ModelRef(model_id=fact.model_id, location=fact.location, digest=fact.digest)

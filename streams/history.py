@@ -88,10 +88,11 @@ async def events(
     *,
     keys: Mapping[str, str] | None = None,
     mentioning: str | None = None,
+    settled: bool = False,
 ) -> AsyncIterator[tuple[Received, Event]]:
     """Yield the records that can be decoded; `mentioning` drops those without that text unread."""
     wanted = None if mentioning is None else mentioning.encode()
-    async for received in history(settings, topics, keys=keys):
+    async for received in history(settings, topics, keys=keys, settled=settled):
         if wanted is not None and not _mentions(received.record, wanted):
             continue
         try:
