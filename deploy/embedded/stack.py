@@ -41,18 +41,27 @@ Tell = Callable[[str], None]
 Login = Callable[[str], KafkaSettings]
 
 
+def drawn() -> int:
+    """Return a free port, which hardly anybody else draws at the same moment."""
+    return draw(random.SystemRandom()).broker
+
+
 class StackFailed(RuntimeError):
     """A part did not come up; the message names its log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackSettings:
-    """What runs. The variables are added to the lab's and to every zone's environment."""
+    """What runs. The variables are added to the lab's and to every zone's environment.
+
+    intake_port: None for the port where senders expect it, or another when that one is taken.
+    """
 
     state_dir: Path
     seed: int = 1
     incidents: int = 8
     rounds: int = 1
+    intake_port: int | None = None
     lab_variables: Mapping[str, str] = field(default_factory=dict)
     approver_rules: Path | None = APPROVER_RULES
     zone_variables: Mapping[str, str] = field(default_factory=dict)
@@ -136,7 +145,7 @@ async def _started(
     """Start the lab, and with its address the zones and the approver."""
     keys.settle(state / "keys", state / "keyring.json")
     own = broker is not None
-    intake_port = INTAKE_PORT if free(INTAKE_PORT) else draw(random.SystemRandom()).broker
+    intake_port = settings.intake_port or (INTAKE_PORT if free(INTAKE_PORT) else drawn())
     programs = {"lab": _lab(settings, state, intake_port, own=own)}
     tell("opening the lab")
     address = await _addressed(supervisor, programs["lab"], state / "lab" / "address.json")

@@ -17,7 +17,7 @@ from pathlib import Path
 from agents.contracts.envelope import Event
 from agents.contracts.trajectory import TrajectoryRecord
 from deploy.embedded.broker import EmbeddedBroker
-from deploy.embedded.stack import APPROVER_RULES, Stack, StackSettings, running
+from deploy.embedded.stack import APPROVER_RULES, Stack, StackSettings, drawn, running
 from streams.tail import Tail
 from streams.topic import Outsider, Topic
 from streams.topics import TOPICS, TRAJECTORIES
@@ -105,6 +105,8 @@ async def watched(
             seed=seed,
             incidents=incidents,
             rounds=rounds,
+            # the usual one is free until another test's stack, a moment later, listens there too
+            intake_port=drawn(),
             approver_rules=APPROVER_RULES if approver else None,
             lab_variables=lab,
             zone_variables=zones,

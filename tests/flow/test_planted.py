@@ -1,8 +1,9 @@
 """Secrets and personal data in the cluster and in alerts, and where they come out: nowhere.
 
 An operator's own repairs plant them in a Secret, a ConfigMap, environments, annotations; a sender
-plants them in an alert; a scripted model reads all of it. Then every byte that was written is
-searched: records of every topic, logs, stored values, reports, and what the model was asked.
+plants them in an alert; a scripted model reads all of it and repairs nothing, and the learner takes
+a turn on its failures. Then every byte that was written is searched: records of every topic, also
+of guidance, logs, stored values, checkpoints, reports, and what the model was asked.
 """
 
 import asyncio
@@ -24,13 +25,18 @@ from agents.contracts.action import Action, ApplyManifest, LabelResource, SetEnv
 from agents.contracts.command import Command, Target
 from agents.environments.remote.client import Connection, RemoteRead, RemoteWrite
 from deploy.embedded.lab.address import Address
+from deploy.embedded.ray_cluster import ray_environment
+from deploy.embedded.shipped import learner_variables
 from deploy.embedded.stack import Stack
+from learner.checkpoint import latest
 from streams import login
 from streams.topics import ALERTS_GROUPED, OBSERVATIONS, TELEMETRY, TOPICS
+from tests.clusters import own_ray
 from tests.doubles.endpoint import STEP
-from tests.flow.stacks import Seen, broker_of, pipeline
+from tests.flow.stacks import Seen, broker_of, pipeline, until_closed
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
+pytest.importorskip("ray")
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(400)]
 
 KNOWN = "correct-horse-battery"
 PASSWORD = "Zx9-hunter2.Qq"
@@ -52,6 +58,19 @@ READS = (
 )
 NAME = re.compile(r"^(\S+)\s+\d+/\d+\s", re.MULTILINE)
 HAPPENED = "planted by hand"
+SMALL = {
+    "AOI_LEARN__CANDIDATES": "1",
+    "AOI_LEARN__SIBLINGS": "1",
+    "AOI_LEARN__NEIGHBOURS": "0",
+    "AOI_LEARN__UPDATES": "1",
+    "AOI_LEARN__GROUPS": "1",
+    "AOI_LEARN__GROUP_SIZE": "2",
+    "AOI_LEARN__MAX_SAMPLES": "4",
+    "AOI_LEARN__LEARNERS": "0",
+    "AOI_LEARN__THREADS": "1",
+    "AOI_LEARN__GATES": '{"most_pairs": 2, "batch": 2, "fewest_pairs": 1}',
+}
+"""A turn of the learner with everything in it, and little of each."""
 WRITTEN = PLANTED | {
     "a password": f"password={PASSWORD}",
     "a phone number": f"+49 {PLANTED['a phone number']}",
@@ -238,6 +257,32 @@ def found_in(content: bytes) -> list[str]:
     return [name for name, text in PLANTED.items() if text.encode() in content]
 
 
+async def learned(stack: Stack) -> None:
+    """Have a learner take one turn on what failed, with a Ray of its own below the state folder."""
+    login = broker_of(stack).credential_file("learner")
+    with own_ray() as cluster:
+        await asyncio.to_thread(cluster.start)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "learner.run", "--turns", "1",
+            env={
+                **{name: said for name, said in os.environ.items() if not name.startswith("AOI_")},
+                **ray_environment(cluster.state_dir),
+                **learner_variables(stack.state),
+                **SMALL,
+                "AOI_STATE_DIR": str(stack.state),
+                "AOI_KAFKA__CREDENTIALS_FILE": str(login),
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        out, _ = await process.communicate()
+        (stack.state / "log" / "learner.log").write_bytes(out)
+        assert process.returncode == 0, out.decode(errors="replace")[-4000:]
+    found = latest(stack.state / "learner" / "checkpoints")
+    assert found is not None
+    assert found[1].ingested
+
+
 async def ours(seen: Seen, stack: Stack) -> str:
     """Wait until the incident of our alert has its trajectory and return its id."""
     async with asyncio.timeout(100):
@@ -257,6 +302,8 @@ async def test_what_is_planted_comes_out_nowhere() -> None:
         await plant(stack, namespace)
         await alert(stack, namespace)
         incident = await ours(seen, stack)
+        await until_closed(stack, seen, incidents=2, seconds=100)
+        await learned(stack)
         state = broker_of(stack).state_dir
         looked_at = await records(stack)
         places: list[tuple[str, bytes]] = [
