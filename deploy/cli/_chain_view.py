@@ -1,8 +1,13 @@
 """Shows an incident's chain as a tree of causes, or one line a link.
 
+A link that is all that its cause led to stands below it, not deeper: a chain has dozens of links,
+and only where it forks is there anything to see.
+
 Invariant: every link shows its time, topic, id and cause as they stand on the topic; text from the
 cluster or a model is printed as text, with control characters made visible.
 """
+
+from collections import Counter
 
 from rich.text import Text
 from rich.tree import Tree
@@ -29,7 +34,7 @@ ID_CHARS = 8
 
 
 def tree(chain: Chain) -> Tree:
-    """Return the links, each under the one that caused it."""
+    """Return the links, each under the one that caused it; deeper where that caused several."""
     snapshot = chain.incident
     status = (
         snapshot.status if snapshot.outcome is None else f"{snapshot.status}: {snapshot.outcome}"
@@ -37,11 +42,13 @@ def tree(chain: Chain) -> Tree:
     root = Tree(
         plain(f"incident {snapshot.incident_id}  {snapshot.title}  ({snapshot.task}, {status})")
     )
+    effects = Counter(link.event.cause for link in chain.links)
     branches: dict[EventId, Tree] = {}
     for link in chain.links:
-        cause = link.event.cause
-        parent = root if cause is None else branches.get(cause, root)
-        branches[link.event.id] = parent.add(row(link))
+        event = link.event
+        parent = root if event.cause is None else branches.get(event.cause, root)
+        branch = parent.add(row(link))
+        branches[event.id] = branch if effects[event.id] > 1 else parent
     return root
 
 

@@ -1,5 +1,6 @@
 """An incident read back from the topics: whole, in order, its own events only, and bounded."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -158,6 +159,15 @@ async def test_a_chain_is_shown_as_text_and_as_data(told: "Space") -> None:
         "asked-i-1",
         "plan-i-1",
     ]
+
+
+async def test_only_where_a_chain_forks_it_is_shown_deeper(told: "Space") -> None:
+    found = await chain.chain_of(told.login("operator"), "i-1")
+    assert [len(one.children) for one in tree(found).children] == [0] * len(found.links)
+    *others, last = found.links
+    forked = replace(last, event=replace(last.event, cause=EventId("asked-i-1")))
+    shown = tree(replace(found, links=(*others, forked))).children
+    assert [len(one.children) for one in shown] == [0, 0, 2]
 
 
 async def test_incidents_are_listed_by_their_latest_snapshot(told: "Space") -> None:
