@@ -4,10 +4,11 @@ Invariant: every fact of the schema is there with its own type, or no question i
 operator's settings say and what the process was started with both hold.
 """
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
+
+import orjson
 
 from agents.contracts.action import Action, DeleteResource, Preview
 from agents.policy.facts import ActionFacts, facts_of
@@ -98,7 +99,7 @@ def request_of(action: Action, context: Context, limits: Limits) -> Request:
         "principal": {"type": "Proposer", "id": context.proposer},
         "action": {"type": "Action", "id": action.type},
         "resource": {"type": "Namespace", "id": str(facts["namespace"])},
-        "context": json.dumps(facts),
+        "context": orjson.dumps(facts).decode(),
     }
 
 
