@@ -166,7 +166,8 @@ class _Turn:
         if fact.preview is None:
             message = fact.error or "the dry run gave nothing"
             return self.refuse(plan, RefusedBy.PREVIEW, "dry-run-failed", message)
-        verdict = self._judge(plan, pending.action, fact.preview)
+        facts = PreviewFacts.of(pending.action, fact.preview)
+        verdict = self._judge(plan, pending.action, facts)
         shown = pending.model_copy(
             update={
                 "stage": Stage.ASKED,
@@ -178,6 +179,11 @@ class _Turn:
         )
         if verdict.ruling is Ruling.DENY:
             return self.refuse(plan, RefusedBy.POLICY, verdict.reason, verdict.message)
+        if fact.preview.rollback is not None:  # the Executor does no order whose rollback is denied
+            undone = self._judge(plan, fact.preview.rollback, facts)
+            if undone.ruling is Ruling.DENY:
+                message = f"the act that would undo it: {undone.message}"
+                return self.refuse(plan, RefusedBy.POLICY, undone.reason, message)
         if verdict.ruling is Ruling.ALLOW:
             own = sign_decision(self.gate.key, self._payload(shown))
             return self._order(shown, (own,))
@@ -312,7 +318,7 @@ class _Turn:
         """Return whether the request was asked under a policy that no longer holds."""
         return pending.policy_version not in {"", self.gate.policy.version}
 
-    def _judge(self, plan: PlanProposed, action: Action, preview: Preview | None) -> Verdict:
+    def _judge(self, plan: PlanProposed, action: Action, facts: PreviewFacts | None) -> Verdict:
         settings = self.gate.settings
         context = Context(
             incident_id=self.incident,
@@ -325,7 +331,7 @@ class _Turn:
             proposer=PROPOSER,
             freeze=settings.freeze,
             now=self.event.time,
-            preview=PreviewFacts.of(action, preview) if preview else None,
+            preview=facts,
             acts_this_incident=self.state.orders,
             max_acts_this_incident=settings.max_acts_per_incident,
             max_acts_this_hour=settings.max_acts_per_hour,

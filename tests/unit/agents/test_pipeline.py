@@ -257,6 +257,34 @@ def again(order: ActionApproved, number: int) -> ActionApproved:
     return free.model_copy(update={"decisions": (sign_decision(GATE, payload),)})
 
 
+async def test_nobody_is_asked_for_an_act_whose_rollback_policy_denies() -> None:
+    class Wholesale(TestCluster):
+        async def preview(self, action: Action) -> Preview:
+            manifest = {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": {"name": "geo", "namespace": "hotel-0a1b2"},
+                "spec": {"template": {"spec": {"securityContext": {}}}},
+            }
+            rollback = ApplyManifest(
+                mode="create",
+                kind="deployments",
+                namespace="hotel-0a1b2",
+                name="geo",
+                manifest=json.dumps(manifest, sort_keys=True, separators=(",", ":")),
+            )
+            return Preview(diff="-geo", touched=(), rollback=rollback, pods_affected=1)
+
+    script = scripted(("act", "kubectl delete deployment geo"))
+    pipeline = Pipeline(script=script, cluster=Wholesale())
+    await pipeline.run()
+    assert pipeline.facts(ApprovalRequested) == []
+    (refused,) = pipeline.facts(ActionRefused)
+    assert isinstance(refused, ActionRefused)
+    assert (refused.refused_by, refused.reason) == (RefusedBy.POLICY, "member_never_written")
+    assert refused.message.startswith("the act that would undo it: ")
+
+
 async def test_a_rollback_that_holds_a_secret_is_not_published() -> None:
     class Leaky(TestCluster):
         async def preview(self, action: Action) -> Preview:
