@@ -10,6 +10,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
+from functools import partial
 
 from agents.policy import entropy, personal
 from agents.policy.digests import SecretDigests
@@ -249,12 +250,17 @@ def _replace_named(text: str, stems: list[str], names: frozenset[str]) -> tuple[
     return "\n".join(lines), count
 
 
-_BLOCK = re.compile(
-    r"(?P<head>(?:^|\n)[ ]*\"?(?:data|stringData)\"?: ?\{?)(?P<body>(?:\n[ ]+[^\n]*)*)"
-)
+_BLOCK = re.compile(r"(?P<head>(?:^|\n)[ ]*\"?data\"?: ?\{?)(?P<body>(?:\n[ ]+[^\n]*)*)")
 _ENTRY = re.compile(
     r"(?P<keep>\n[ ]+\"?[\w.-]{1,253}\"?: )\"?(?P<value>[^\n\"{}]{1,65536})\"?"
     r"(?=[ },]{0,8}(?:\n|$))"
+)
+# `stringData` holds values as they are, also over several lines: all that is indented below it
+_PLAIN_BLOCK = re.compile(
+    r"(?P<head>(?:^|\n)(?P<indent>[ ]*)\"?stringData\"?: ?\{?)(?P<body>(?:\n(?P=indent)[ ][^\n]*)*)"
+)
+_PLAIN_ENTRY = re.compile(
+    r"(?P<keep>\n[ ]++(?>\"?[\w.-]{1,253}\"?: ?)?+)(?!\[redacted:)(?P<value>\S[^\n]*)"
 )
 # the same in one line, as in the annotation that kubectl apply leaves
 _INLINE = re.compile(
@@ -266,20 +272,23 @@ _INLINE_ENTRY = re.compile(
 
 
 def _replace_secret_data(text: str) -> tuple[str, int]:
-    """Replace what stands below `data` in text that holds a Secret as YAML or JSON."""
+    """Replace what stands below `data` or `stringData` in text that holds a Secret."""
     count = 0
 
-    def mark(entry: re.Match[str]) -> str:
+    def mark(entry: re.Match[str], *, plain: bool) -> str:
         nonlocal count
-        if not _is_base64(entry["value"]):
+        value = entry["value"]
+        if value.startswith("[redacted:") or not (plain or _is_base64(value)):
             return entry.group()
         count += 1
         return f"{entry['keep']}[redacted:secret data]"
 
-    for block_form, entry_form in ((_BLOCK, _ENTRY), (_INLINE, _INLINE_ENTRY)):
+    forms = ((_BLOCK, _ENTRY), (_PLAIN_BLOCK, _PLAIN_ENTRY), (_INLINE, _INLINE_ENTRY))
+    for block_form, entry_form in forms:
         pieces, at = [], 0
         for block in block_form.finditer(text):
-            pieces += [text[at : block.start("body")], entry_form.sub(mark, block["body"])]
+            hide = partial(mark, plain="stringData" in block["head"])
+            pieces += [text[at : block.start("body")], entry_form.sub(hide, block["body"])]
             at = block.end("body")
         text = "".join([*pieces, text[at:]])
     return text, count
