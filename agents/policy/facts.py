@@ -128,9 +128,9 @@ def _members(data: JsonValue, strategy: str) -> Iterator[str]:
 
 
 def _of_operations(data: JsonValue) -> tuple[set[str], int]:
-    """Return names and replicas of a JSON Patch (RFC 6902)."""
+    """Return names of a JSON Patch (RFC 6902), and the fewest replicas that it says anywhere."""
     names: set[str] = set()
-    replicas = -1
+    said: list[int] = []
     for operation in data if isinstance(data, list) else [None]:
         if not isinstance(operation, dict) or operation.get("op") not in _REPLACING | {"test"}:
             raise ValueError("expected the operations of a JSON Patch")
@@ -145,20 +145,22 @@ def _of_operations(data: JsonValue) -> tuple[set[str], int]:
             if operation["op"] != "test" and (not parts or last in _PARTS):
                 names.add(WHOLESALE)
             if parts[-1:] == ["replicas"]:
-                replicas = value if isinstance(value, int) else 0
+                said.append(_count(value))
         names.update(_members(value, "json"))
-        nested = _replicas_of({"spec": value}) if isinstance(value, dict) else -1
-        replicas = nested if nested >= 0 else replicas
-    return names, replicas
+        if isinstance(value, dict) and "replicas" in value:
+            said.append(_count(value["replicas"]))
+    return names, min(said, default=-1)
 
 
 def _replicas_of(data: JsonValue) -> int:
-    """Return the wanted replicas of an object or a merge patch; null counts as zero."""
+    """Return the wanted replicas of an object or a merge patch, -1 where it says none."""
     spec = data.get("spec") if isinstance(data, dict) else None
-    if not isinstance(spec, dict) or "replicas" not in spec:
-        return -1
-    replicas = spec["replicas"]
-    return replicas if isinstance(replicas, int) and not isinstance(replicas, bool) else 0
+    return _count(spec["replicas"]) if isinstance(spec, dict) and "replicas" in spec else -1
+
+
+def _count(value: JsonValue) -> int:
+    """Return a number of replicas; what is none, such as null, counts as zero."""
+    return max(value, 0) if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def _keys(action: LabelResource) -> frozenset[str]:
