@@ -10,9 +10,15 @@ from agents.approval.keyring import Keyring, Purpose
 from agents.approval.signing import SigningKey
 from agents.approval.verify import check_decision
 from agents.contracts.action import Preview, RestartRollout, Workload
-from agents.contracts.approval import ApprovalRequested, DecisionVerdict, Risk
+from agents.contracts.approval import (
+    ActionDecided,
+    ApprovalRequested,
+    DecisionPayload,
+    DecisionVerdict,
+    Risk,
+)
 from agents.contracts.envelope import Event
-from agents.contracts.ids import ApprovalId, EventId, IncidentId, PlanId
+from agents.contracts.ids import ApprovalId, EventId, IncidentId, PlanId, derive
 from streams.approvals.decision import RequestFalse, decide, event_of
 from streams.codec import Received, Source, decode
 from streams.topics import ACTIONS_DECIDED
@@ -41,7 +47,16 @@ UNBOUND = ApprovalRequested(
     expires=NOW + timedelta(minutes=15),
 )
 REQUEST = UNBOUND.model_copy(update={"order_hash": order_hash(bound_by_request(UNBOUND))})
-ASKED = Event(id=EventId("r"), source="aoi/gate", time=NOW, key="a", fact=REQUEST)
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+ASKED = Event(
+    id=EventId("r"), source="aoi/gate", time=NOW, key="a", fact=REQUEST, traceparent=TRACE
+)
+
+
+def decision(
+    verdict: DecisionVerdict = DecisionVerdict.APPROVE, key: SigningKey = KEY
+) -> ActionDecided:
+    return decide(REQUEST, verdict, approver="alice", key=key)
 
 
 @pytest.mark.parametrize("verdict", list(DecisionVerdict))
@@ -54,18 +69,43 @@ def test_a_decision_is_one_that_the_keyring_vouches_for(verdict: DecisionVerdict
     assert len(decision.comment) == 2000
 
 
-def test_the_same_verdict_is_the_same_event() -> None:
-    made = [
-        event_of(decide(REQUEST, DecisionVerdict.APPROVE, approver="alice", key=KEY), ASKED)
-        for _ in range(2)
-    ]
+def test_what_is_signed_is_what_the_request_says() -> None:
+    made = decision()
+    assert made.comment == ""
+    assert made.payload == DecisionPayload(
+        approval_id=REQUEST.approval_id,
+        incident_id=REQUEST.incident_id,
+        action_hash=action_hash(ACTION),
+        order_hash=REQUEST.order_hash,
+        verdict=DecisionVerdict.APPROVE,
+        approver="alice",
+        not_before=NOW,
+        expires=NOW + timedelta(minutes=15),
+        cluster="lab",
+        policy_version="1",
+    )
+
+
+def test_the_same_verdict_is_the_same_event_and_another_is_not() -> None:
+    made = [event_of(decision(), ASKED) for _ in range(2)]
     assert made[0] == made[1]
+    others = [decision(DecisionVerdict.REFUSE), decision(key=SigningKey(b"o" * 32))]
+    assert len({made[0].id, *(event_of(one, ASKED).id for one in others)}) == 3
+
+
+def test_a_decision_is_told_of_its_request_and_its_incident() -> None:
+    event = event_of(decision(), ASKED)
+    assert event.source == "/approvers/alice"
+    assert (event.key, event.incident, event.cause) == ("a", "i", "r")
+    assert (event.time, event.traceparent) == (NOW, TRACE)
+    assert event.id == derive("decision", decision().signature)
 
 
 def test_a_request_that_shows_another_act_is_not_signed() -> None:
     for part in ("action_hash", "order_hash"):
         false = REQUEST.model_copy(update={part: "0" * 64})
-        with pytest.raises(RequestFalse):
+        lie = f"request a shows an? {part[:-5]} of hash {getattr(REQUEST, part)} and asks for 0000"
+        with pytest.raises(RequestFalse, match=lie):
             decide(false, DecisionVerdict.APPROVE, approver="alice", key=KEY)
 
 

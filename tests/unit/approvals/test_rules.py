@@ -104,6 +104,27 @@ def test_what_no_rule_covers_is_refused(tmp_path: Path, asked: ApprovalRequested
     assert (answer.verdict, answer.reason) == (DecisionVerdict.REFUSE, rulebook.NOT_COVERED)
 
 
+def test_bounds_are_within(tmp_path: Path) -> None:
+    undone = Preview(diff="", touched=(), rollback=RESTART, pods_affected=5)
+    answer = judge(book(tmp_path, SHOP), request(preview=undone, confidence=60))
+    assert answer is not None
+    assert answer.verdict is DecisionVerdict.APPROVE
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_an_act_that_can_be_undone_may_be_told_apart(tmp_path: Path, *, wanted: bool) -> None:
+    word = str(wanted).lower()
+    text = f"""
+rules:
+  - {{match: {{action: [RestartRollout], rollback: {word}}}, verdict: approve, reason: as asked}}
+"""
+    for rollback in (RESTART, None):
+        preview = Preview(diff="", touched=(), rollback=rollback, pods_affected=1)
+        answer = judge(book(tmp_path, text), request(preview=preview))
+        assert answer is not None
+        assert (answer.verdict is DecisionVerdict.APPROVE) == ((rollback is not None) == wanted)
+
+
 def test_an_empty_file_refuses_everything_and_ignoring_has_to_be_said(tmp_path: Path) -> None:
     refused = judge(book(tmp_path, ""), request())
     assert refused is not None
@@ -130,6 +151,11 @@ rules:
   - {match: {action: [CordonNode, RestartRollout], namespace: ["*"]}, verdict: approve, reason: x}
   - {match: {action: [RestartRollout], replicas: {max: 9}}, verdict: approve, reason: y}
 """
+    restart = judge(
+        book(tmp_path, text.replace('namespace: ["*"]', "namespace: [mail]")), request()
+    )
+    assert restart is not None
+    assert restart.verdict is DecisionVerdict.REFUSE
     cordon = judge(book(tmp_path, text), request(CordonNode(name="n", unschedulable=True)))
     assert cordon is not None
     assert cordon.verdict is DecisionVerdict.REFUSE
@@ -154,5 +180,5 @@ def test_a_file_that_may_mean_something_else_is_not_used(tmp_path: Path, text: s
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(RulesInvalid):
+    with pytest.raises(RulesInvalid, match=r"none\.yaml: .*No such file"):
         rulebook.load(tmp_path / "none.yaml")

@@ -1,0 +1,98 @@
+"""An approved order before a fresh Executor, with a cluster and a ledger that do as a test says."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from agents.contracts.action import Action, Touched
+from agents.contracts.approval import ActionApproved
+from agents.contracts.execution import ActIntended, ActionExecuted
+from agents.contracts.ids import ApprovalId, IncidentId
+from agents.environments.protocol import EnvironmentUnavailable, Output
+from agents.executor.ledger import Claim
+from agents.executor.step import ExecutorWorker
+from agents.worker import Transient
+from tests.doubles.ledger import MemoryAudit, MemoryLedger
+from tests.doubles.pipeline import Pipeline
+from tests.unit.agents.test_breaker import order_of, order_time, scripted
+
+LINE = "kubectl scale deployment rate --replicas=3"
+
+
+@dataclass(slots=True)
+class Stage:
+    """A cluster that answers what the test says; `after` runs behind the so-manieth call."""
+
+    checks: list[tuple[bool, str] | None] = field(default_factory=lambda: [(True, "3 ready")])
+    answers: list[Output | None] = field(default_factory=lambda: [Output(text="done", exit_code=0)])
+    moved: list[bool] = field(default_factory=list)
+    acts: list[Action] = field(default_factory=list)
+    verified: Callable[[], None] = lambda: None
+
+    async def act(self, action: Action) -> Output:
+        self.acts.append(action)
+        answer = self.answers.pop(0)
+        if answer is None:
+            raise EnvironmentUnavailable("no route")
+        return answer
+
+    async def verify(self, action: Action) -> tuple[bool, str]:
+        self.verified()
+        check = self.checks.pop(0) if len(self.checks) > 1 else self.checks[0]
+        if check is None:
+            raise EnvironmentUnavailable("no route")
+        return check
+
+    async def versions(self, touched: tuple[Touched, ...]) -> tuple[Touched, ...]:
+        if self.moved and self.moved.pop(0):
+            return tuple(one.model_copy(update={"resource_version": "0"}) for one in touched)
+        return touched
+
+
+class Clocked(MemoryLedger):
+    """A ledger that counts by time, and may have more in it once an intent stands."""
+
+    more: Callable[[ActIntended], None] = staticmethod(lambda _: None)
+    moments: tuple[datetime, ...] = ()
+    unread: int | None = None
+
+    async def find(self, approval_id: ApprovalId) -> Claim | None:
+        if self.unread is not None:
+            self.unread -= 1
+            if self.unread < 0:
+                raise Transient("away")
+        return await super().find(approval_id)
+
+    async def intend(self, intent: ActIntended) -> Claim:
+        claim = await super().intend(intent)
+        self.more(intent)
+        return claim
+
+    def acts_since(self, when: datetime, incident_id: IncidentId | None = None) -> int:
+        return sum(moment >= when for moment in self.moments)
+
+
+@dataclass(slots=True)
+class Play:
+    """An order before a fresh Executor."""
+
+    order: ActionApproved
+    worker: ExecutorWorker
+    stage: Stage
+    ledger: Clocked
+    audit: MemoryAudit
+
+    async def run(self) -> ActionExecuted:
+        return await self.worker.execute(self.order)
+
+
+async def play(**stage: object) -> Play:
+    """Return an approved order, a stage for it, and an Executor between them."""
+    pipeline = Pipeline(script=scripted(("act", LINE)))
+    order = await order_of(pipeline)
+    made, ledger, audit = Stage(**stage), Clocked(), MemoryAudit()  # type: ignore[arg-type]
+    now = order_time(order)
+    worker = replace(
+        pipeline.executor(), cluster=made, ledger=ledger, audit=audit, clock=lambda: now
+    )
+    return Play(order, worker, made, ledger, audit)

@@ -1,0 +1,164 @@
+"""What policy is told of a change: every name that it holds, what it may lose, how many remain."""
+
+import json
+
+import pytest
+
+from agents.contracts.action import ApplyManifest, PatchResource
+from agents.policy.facts import WHOLESALE, ActionFacts, facts_of
+
+APP = '{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"y","namespace":"x"}}'
+
+
+def patched(patch: object, strategy: str = "json") -> ActionFacts:
+    return facts_of(
+        PatchResource.model_validate(
+            {
+                "kind": "deployments",
+                "namespace": "x",
+                "name": "y",
+                "strategy": strategy,
+                "patch": json.dumps(patch),
+            }
+        )
+    )
+
+
+def operation(op: str, path: str, **more: object) -> dict[str, object]:
+    return {"op": op, "path": path, **more}
+
+
+@pytest.mark.parametrize(
+    ("patch", "replicas"),
+    [
+        ([operation("replace", "/spec/paused", value=True)], -1),
+        ([operation("replace", "/spec/replicas", value=3)], 3),
+        ([operation("replace", "/spec/replicas", value=0)], 0),
+        ([operation("replace", "/spec/replicas", value=-2)], 0),
+        ([operation("replace", "/spec/replicas", value=True)], 0),
+        ([operation("replace", "/spec/replicas", value="3")], 0),
+        ([operation("remove", "/spec/replicas")], 0),
+        ([operation("copy", "/spec/replicas", **{"from": "/status/replicas"})], 0),
+        ([operation("replace", "/spec/replicas/x", value=3)], -1),
+        ([operation("replace", "/spec", value={"replicas": 2})], 2),
+        ([operation("replace", "/spec", value={"replicas": 0})], 0),
+        ([operation("replace", "/spec", value={"paused": True})], -1),
+        ([operation("replace", "/spec", value=["replicas"])], -1),
+        (
+            [
+                operation("replace", "/spec/replicas", value=0),
+                operation("add", "/status/replicas", value=5),
+            ],
+            0,
+        ),
+        (
+            [
+                operation("replace", "/spec", value={"replicas": 4}),
+                operation("test", "/spec/replicas", value=2),
+            ],
+            2,
+        ),
+    ],
+)
+def test_the_fewest_replicas_that_a_json_patch_says_count(patch: object, replicas: int) -> None:
+    assert patched(patch).replicas == replicas
+
+
+@pytest.mark.parametrize(
+    ("patch", "replicas"),
+    [
+        ({"spec": {"replicas": 3}}, 3),
+        ({"spec": {"replicas": -1}}, 0),
+        ({"spec": {"replicas": None}}, 0),
+        ({"spec": {"replicas": False}}, 0),
+        ({"spec": {"paused": True}}, -1),
+        ({"spec": ["replicas"]}, -1),
+        ({"status": {"replicas": 3}}, -1),
+    ],
+)
+def test_so_do_those_of_a_merge_patch(patch: object, replicas: int) -> None:
+    for strategy in ("merge", "strategic"):
+        assert patched(patch, strategy).replicas == replicas
+
+
+@pytest.mark.parametrize(
+    ("patch", "names"),
+    [
+        (
+            [operation("add", "/metadata/labels/a~1b~0c", value="v")],
+            {"metadata", "labels", "a/b~c"},
+        ),
+        ([operation("test", "/spec")], {"spec"}),
+        ([operation("test", "")], set()),
+        ([operation("replace", "", value={})], {WHOLESALE}),
+        ([operation("replace", "/spec", value={"a": {"b": 1}})], {"spec", "a", "b", WHOLESALE}),
+        ([operation("remove", "/spec/containers/0")], {"spec", "containers", "0", WHOLESALE}),
+        ([operation("remove", "/spec/containers/0/image")], {"spec", "containers", "0", "image"}),
+        ([operation("add", "/a/-", value={"$patch": "x"})], {"a", "-", "$patch", WHOLESALE}),
+        (
+            [operation("move", "/a", **{"from": "/metadata/annotations"})],
+            {"a", "metadata", "annotations", WHOLESALE},
+        ),
+        ([operation("copy", "/a", **{"from": "/b/c"})], {"a", "b", "c"}),
+        ([operation("add", "/a", value={"spec": None})], {"a", "spec"}),
+    ],
+)
+def test_every_name_of_a_json_patch_is_told(patch: object, names: set[str]) -> None:
+    assert patched(patch).touches - {"-"} == names - {"-"}
+
+
+@pytest.mark.parametrize(
+    ("patch", "strategy", "whole"),
+    [
+        ({"spec": None}, "merge", True),
+        ({"spec": None}, "strategic", True),
+        ({"spec": {"containers": []}}, "merge", True),
+        ({"spec": {"containers": []}}, "strategic", False),
+        ({"spec": {"paused": None}}, "merge", False),
+        ({"spec": {"x": [{"$patch": "delete"}]}}, "strategic", True),
+        ({"$retainKeys": ["a"]}, "strategic", True),
+        ({"$setElementOrder/containers": []}, "strategic", False),
+    ],
+)
+def test_a_loss_of_a_whole_part_is_told(patch: object, strategy: str, *, whole: bool) -> None:
+    assert (WHOLESALE in patched(patch, strategy).touches) is whole
+
+
+def test_a_directive_is_told_by_both_its_names() -> None:
+    facts = patched({"$setElementOrder/containers": []}, "strategic")
+    assert facts.touches == {"$setElementOrder", "containers"}
+
+
+@pytest.mark.parametrize(
+    ("patch", "told"),
+    [
+        ({}, "expected the operations of a JSON Patch"),
+        (["x"], "expected the operations of a JSON Patch"),
+        ([operation("jump", "/a")], "expected the operations of a JSON Patch"),
+        ([{"op": "add"}], "expected path to be a JSON Pointer"),
+        ([operation("move", "/a", **{"from": 1})], "expected from to be a JSON Pointer"),
+    ],
+)
+def test_what_is_no_json_patch_raises(patch: object, told: str) -> None:
+    with pytest.raises(ValueError, match=f"^{told}$"):
+        patched(patch)
+
+
+def test_a_manifest_is_of_the_object_that_the_act_names() -> None:
+    def applied(namespace: str | None, manifest: str = APP, name: str = "y") -> ActionFacts:
+        return facts_of(
+            ApplyManifest(
+                mode="apply",
+                kind="deployments",
+                namespace=namespace,
+                name=name,
+                manifest=manifest,
+            )
+        )
+
+    assert applied("x").touches >= {"apiVersion", "kind", "metadata", "name", "namespace"}
+    assert applied("x", APP.replace(',"namespace":"x"', "")).workload == "x/deployments/y"
+    with pytest.raises(
+        ValueError, match=r"^expected a manifest of deployments/z, got deployments/y"
+    ):
+        applied("x", name="z")

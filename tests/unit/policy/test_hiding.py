@@ -1,0 +1,209 @@
+"""What counts as a secret or as personal data, at the edges: one character more or less."""
+
+import json
+
+import pytest
+
+from agents.policy import entropy, personal
+from agents.policy.digests import MARK, SecretDigests, hidable
+from agents.policy.redact import Redacted, redact
+
+KEY = b"k" * 32
+
+
+def known(*values: str) -> SecretDigests:
+    return SecretDigests.of(KEY, values)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "count"),
+    [
+        ("abcd", MARK, 1),
+        ("abc", "abc", 0),
+        ("(abcd)(abcd)", f"({MARK})({MARK})", 2),
+        ("xabcd", "xabcd", 0),
+        ("abcdx", "abcdx", 0),
+        ("abcd9", "abcd9", 0),
+        ("_abcd_", f"_{MARK}_", 1),
+        ("abcd-abcd", f"{MARK}-{MARK}", 2),
+        ("abcd efgh-1", f"{MARK} efgh-1", 1),
+        ("", "", 0),
+    ],
+)
+def test_a_known_value_is_a_word_of_its_own(text: str, shown: str, count: int) -> None:
+    assert known("abcd", "abc").hide(text) == (shown, count)
+
+
+def test_of_two_known_values_the_longer_is_hidden_whole() -> None:
+    both = known("hunter", "hunter.2-x")
+    assert both.hide("a hunter.2-x b hunter c") == (f"a {MARK} b {MARK} c", 2)
+    assert both.hide("hunter.2-xx") == (f"{MARK}.2-xx", 1)
+    assert known().hide("hunter") == ("hunter", 0)
+    assert both.has("hunter") and not both.has("hunted")
+
+
+@pytest.mark.parametrize(
+    "value", ["a b+c/d", 'quo"te\\d', "größe 1", "lone \ud800 half", "tail==", "new\nline"]
+)
+def test_a_value_is_found_as_programs_spell_it(value: str) -> None:
+    form = json.dumps(value)[1:-1]
+    assert known(value).hide(f"x {form} y") == (f"x {MARK} y", 1)
+    if "\ud800" not in value:
+        for coded in (value.encode().hex(), value.encode().hex().upper()):
+            assert known(value).hide(coded) == (MARK, 1)
+
+
+def test_a_value_in_a_form_field_has_plus_for_blank() -> None:
+    for spelled in ("tr0ub4 d/x", "tr0ub4%20d%2Fx", "tr0ub4+d%2Fx"):
+        assert known("tr0ub4 d/x").hide(f"q={spelled}&") == (f"q={MARK}&", 1), spelled
+
+
+@pytest.mark.parametrize(
+    ("value", "hidden"),
+    [
+        ("abcde", False),
+        ("ab-def", True),
+        ("abcdef", False),
+        ("123456", False),
+        ("abc123", True),
+        ("abcdefg", False),
+        ("abcdefgh", True),
+        ("12345678", True),
+        ("Postgres", False),
+        ("-----BEGIN", False),
+        ("a-----b", True),
+        ("  ab-def  ", True),
+    ],
+)
+def test_a_value_is_hidable_that_is_no_ordinary_word(value: str, *, hidden: bool) -> None:
+    assert (value.strip() in hidable({"x": value}, frozenset())) is hidden
+
+
+def test_parts_of_a_value_count_when_they_are_mixed() -> None:
+    assert hidable({"x": "k=Ab1-defg;l=abcd1234;m=ABCD-efg"}, frozenset()) >= {
+        "Ab1-defg",
+        "ABCD-efg",
+    }
+    assert "abcd1234" not in hidable({"x": "k=Ab1-defg;l=abcd1234"}, frozenset())
+    assert hidable({"x": ' ["deep-1", {"a": "deep-2"}]'}, frozenset()) >= {"deep-1", "deep-2"}
+    assert hidable({"x": '{"a": ["deep-3"]}'}, frozenset()) >= {"deep-3"}
+    assert not hidable({"x": '{"a": '}, frozenset()) & {"a"}
+    assert not hidable({"USER": "orders-1", "x": "orders-2"}, frozenset({"orders-2"}))
+
+
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        ("4111111111111111", True),
+        ("4111 1111 1111 1111", True),
+        ("4111-1111-1111-1111", True),
+        ("4111111111111112", False),
+        ("4111 1111-1111 1111", False),
+        ("411 11111 1111 1111", False),
+        ("4111111 1 1111 1111", False),
+        ("378282246310005", True),
+        ("3782 822463 10005", True),
+        ("4222222222222", True),
+        ("30569309025904", True),
+        ("5555555555554444", True),
+        ("555555555555444", False),
+        ("9111111111111111", False),
+    ],
+)
+def test_a_card_number_is_told_by_network_length_groups_and_check_digit(
+    text: str, *, taken: bool
+) -> None:
+    assert personal.card(text) == (len(text) if taken else 0)
+    if text[0] in "23456":
+        wanted = "[redacted:card number]" if taken else text
+        assert personal.hide(f"paid {text} today") == (f"paid {wanted} today", int(taken))
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("DE89370400440532013000", 22),
+        ("DE89 3704 0044 0532 0130 00", 27),
+        ("NO9386011117947", 15),
+        ("DE89 3704 0044 0532 0130 01", 0),
+        ("GB82 WEST 1234 5698 7654 32 PAID", 27),
+        ("DE893704004405320130", 0),
+    ],
+)
+def test_a_bank_account_is_told_by_its_check_digits(text: str, size: int) -> None:
+    assert personal.iban(text) == size
+
+
+@pytest.mark.parametrize(("digits", "taken"), [(8, False), (9, True), (15, True), (16, False)])
+def test_a_phone_number_has_nine_to_fifteen_digits(digits: int, *, taken: bool) -> None:
+    text = "+" + "49 30 123456789012345"[: digits + 2]
+    assert personal.phone(text) == (len(text) if taken else 0)
+
+
+RANDOM = "aB3xQ9zL0pW7vK2mT5rY8cN1dF4gH6jS"
+
+
+@pytest.mark.parametrize(
+    ("word", "drawn"),
+    [
+        (RANDOM, True),
+        (RANDOM.lower(), False),
+        (RANDOM.upper(), False),
+        ("aaBBBB" + RANDOM[6:].swapcase(), True),
+        ("abc-ABC-123-xyz-XYZ-456-qrs-789-tuv", False),
+        ("aB1" * 11, False),
+        ("ab12cd34ef56ab12cd34ef56AB12CD34", False),
+        ("abcdefghijklmABCDEFGHIJKLM123456", False),
+        ("nopqrstuvwxyz1NOPQRSTUVWXYZ2-3a4", True),
+        ("abCdefghijklmnOpqrstuv1xyz2bcdE3", True),
+        ("abCdefghijklmnOpqrstuv1xyz2bcdef", False),
+    ],
+)
+def test_random_words_are_mixed_spread_and_of_high_entropy(word: str, *, drawn: bool) -> None:
+    assert entropy.is_random(word) is drawn
+    wanted = "[redacted:random text]" if drawn else word
+    assert entropy.hide(f"INFO {word} end") == (f"INFO {wanted} end", int(drawn))
+
+
+def test_every_random_word_is_hidden_and_counted() -> None:
+    text = f'first "{RANDOM}" {RANDOM[::-1]}== ./{RANDOM}'
+    hidden = "[redacted:random text]"
+    assert entropy.hide(text) == (f'first "{hidden}" {hidden} ./{RANDOM}', 2)
+    assert entropy.bits("aabb") == 1.0
+    assert entropy.bits("abcdefgh") == 3.0
+    assert entropy.bits("aaaa") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "count"),
+    [
+        ("password=x1 token: t0k3n", "password=[redacted:value] token: [redacted:value]", 2),
+        ('password="x1y2z3"', 'password="[redacted:value]"', 1),
+        ("password='x1y2z3'", "password='[redacted:value]'", 1),
+        ('{\\"password\\": \\"x1y2z3\\"}', '{\\"password\\": \\"[redacted:value]\\"}', 1),
+        ("mysql --password x1y2z3 db", "mysql --password [redacted:value] db", 1),
+        (
+            "- name: DB_PASSWORD\n  value: x1y2z3\n- name: B\n  value: y",
+            "- name: DB_PASSWORD\n  value: [redacted:value]\n- name: B\n  value: y",
+            1,
+        ),
+        ("a\npassword=x1y2z3\nb", "a\npassword=[redacted:value]\nb", 1),
+        ("password: <none>", "password: <none>", 0),
+        ("password: 12", "password: 12", 0),
+        ("password: ''", "password: ''", 0),
+        ("compass: north", "compass: north", 0),
+        ("x://a:b@h y://c:d@h", "x://[redacted:credentials]@h y://[redacted:credentials]@h", 2),
+    ],
+)
+def test_a_named_value_goes_and_its_name_its_quotes_and_its_line_stay(
+    text: str, shown: str, count: int
+) -> None:
+    assert redact(text) == Redacted(shown, count)
+
+
+def test_a_log_of_a_service_keeps_what_it_tells_of_that_service_alone() -> None:
+    names = frozenset({"token", "auth-token"})
+    for line in ("token: refused", "x auth-token: refused", "token: ERR-12 refused"):
+        assert redact(line, names=names) == Redacted(line, 0), line
+    for line in ("my-token: refused", "token: Zx9hunter2", "token:refused", "token = refused."):
+        assert redact(line, names=names).count == 1, line
