@@ -3,8 +3,11 @@
 BIN := .venv/bin
 FLOORS := agents streams learner deploy
 PYTEST ?= -q
+PLANS ?= 10000
+LEGITIMATE ?= 200
+SEED ?= 1
 
-.PHONY: help setup demo test check format lock clean bench-skill bench-lab bench-expert bench-policy fuzz-policy record-policy egress record-kubectl chaos-executor
+.PHONY: help setup demo test check format lock clean bench-skill bench-lab bench-expert bench-policy fuzz-policy record-policy egress record-kubectl chaos-executor adversary
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +70,9 @@ record-kubectl: setup ## record anew what a real kubectl says (AOI_KUBELITE: a c
 
 chaos-executor: setup ## kill, freeze and cut off real Executors at every step (half an hour)
 	@$(BIN)/python -m tests.chaos.executor_matrix
+
+adversary: setup ## a hostile model and stolen logins; is anything written? (PLANS, LEGITIMATE, SEED)
+	@$(BIN)/python -m tests.chaos.adversary --plans $(PLANS) --legitimate $(LEGITIMATE) --seed $(SEED)
 
 clean: ## remove .venv and every cache (the state of a local AOI in .aoi stays)
 	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

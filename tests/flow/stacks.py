@@ -9,8 +9,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,15 +91,7 @@ async def watched(
     approver: bool = True,
 ) -> AsyncIterator[tuple[Stack, Seen]]:
     """Run everything in a folder of its own, and watch every topic."""
-    folder = Path(tempfile.mkdtemp(prefix="aoi-flow-"))
-    reaper = subprocess.Popen(  # noqa: ASYNC220 - it watches this very process
-        [sys.executable, str(REAPER), str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
+    with own_folder() as folder:
         settings = StackSettings(
             state_dir=folder,
             seed=seed,
@@ -119,6 +111,21 @@ async def watched(
             finally:
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
+
+
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """Give a stack's folder; nothing of it is left, even when this process is killed."""
+    folder = Path(tempfile.mkdtemp(prefix="aoi-flow-"))
+    reaper = subprocess.Popen(
+        [sys.executable, str(REAPER), str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         reaper.communicate()
