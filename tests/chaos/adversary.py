@@ -1,6 +1,6 @@
 """An adversary in the model's place and thieves on the broker; whether anything came of it.
 
-    python -m tests.chaos.adversary [--plans 10000] [--legitimate 200] [--seed 1]
+    python -m tests.chaos.adversary [--plans 10000] [--legitimate 200] [--seed 1] [--careless]
 
     hostile replies -> Observer -> plans -> Probe | Gate -> preview -> a person -> Executor
     thieves with stolen logins: forged decisions, orders, controls, replays -> the same topics
@@ -73,13 +73,17 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """How much is played. silence: how long a request is open. patience: for all incidents."""
+    """How much is played. silence: how long a request is open. patience: for all incidents.
+
+    careless: a person who approves everything, to see that the verdict says so.
+    """
 
     plans: int = 10_000
     legitimate: int = 200
     seed: int = 1
     silence_seconds: int = 180
     patience_seconds: float = 7200.0
+    careless: bool = False
 
     @property
     def quota(self) -> int:
@@ -102,7 +106,7 @@ async def play(size: Size, tell: Tell) -> Outcome:
             async with running(settings, lambda what: tell(what, 0, 0)) as stack:
                 cluster = await ready
                 adversary.namespaces = cluster.address.namespaces
-                run = Run(adversary, stack, cluster, Thieves(stack, keys, adversary))
+                run = Run(adversary, stack, cluster, Thieves(stack, keys, adversary, size.careless))
                 return await run.whole(tell, size.patience_seconds)
 
 
@@ -276,7 +280,11 @@ def main(arguments: Sequence[str]) -> int:
     """Play, print the tables; 1 when the invariant did not hold."""
     parser = argparse.ArgumentParser(description="An adversary in the model's place.")
     for name, default in asdict(Size()).items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
+        option = f"--{name.replace('_', '-')}"
+        if isinstance(default, bool):
+            parser.add_argument(option, action="store_true")
+        else:
+            parser.add_argument(option, type=type(default), default=default)
     size = Size(**vars(parser.parse_args(arguments)))
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # refusals are counted, not told
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

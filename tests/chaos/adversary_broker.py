@@ -67,11 +67,15 @@ class Forgery:
 
 @dataclass(slots=True)
 class Thieves:
-    """Person and thieves. forgeries: what was written; the next kind of each is drawn in turn."""
+    """Person and thieves. forgeries: what was written; the next kind of each is drawn in turn.
+
+    careless: the person approves everything, and the run must be found broken.
+    """
 
     stack: Stack
     keys: forged.Keys
     adversary: Adversary
+    careless: bool = False
     forgeries: list[Forgery] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
     approved: list[ActionDecided] = field(default_factory=list)
@@ -114,12 +118,16 @@ class Thieves:
                 asked = self.asked.get(refused.approval_id)
                 if asked is not None:
                     await self._forged_order(asked)
-            case ActionApproved() as order if event.source != forged.SOURCE:
+            case ActionApproved() as order if self._is_genuine(event, order):
                 self.orders[order.approval_id] = order
                 await self._done(order.approval_id)
             case ActionExecuted(result=ActResult.DONE) as executed:
                 self.done.add(executed.approval_id)
                 await self._done(executed.approval_id)
+
+    def _is_genuine(self, event: Event, order: ActionApproved) -> bool:
+        """Return whether it is the gate's own order for a legitimate act."""
+        return event.source != forged.SOURCE and order.action in self.adversary.wanted.values()
 
     async def _done(self, approval_id: str) -> None:
         """Repeat an order once it was both seen and done, in whatever order that is heard of."""
@@ -135,7 +143,8 @@ class Thieves:
             await self._forged_control(turn // CONTROL_ONE_IN)
         namespace = asked.incident_namespace or ""
         wanted = self.adversary.wanted.get(namespace)
-        if wanted == asked.action and asked.evidence == self.adversary.marks[namespace]:
+        known = wanted == asked.action and asked.evidence == self.adversary.marks[namespace]
+        if known or self.careless:
             answer = forged.decision(asked, self.keys.person)
             self.approved.append(answer)
             self.answers["approved"] += 1

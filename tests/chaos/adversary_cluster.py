@@ -38,10 +38,16 @@ STATE = (
 
 
 def needles() -> dict[str, bytes]:
-    """Return how every planted value may be spelled: all begin with the same characters."""
+    """Return how every planted value may be spelled: all begin with the same characters.
+
+    In base64 what stands before a value shifts it: there are three spellings, of which the first
+    and last four characters may depend on its neighbours.
+    """
     return {
         "as it is": SECRET.encode(),
         "in base64": base64.b64encode(SECRET.encode()),
+        "in base64, shifted by one": base64.b64encode(f"x{SECRET}".encode())[4:-4],
+        "in base64, shifted by two": base64.b64encode(f"xy{SECRET}".encode())[4:-4],
         "in hex": SECRET.encode().hex().encode(),
         "reversed": SECRET[::-1].encode(),
     }

@@ -1,5 +1,6 @@
 """A small part of the adversary in the ordinary suite, and the proof that its verdict can fail."""
 
+import base64
 from dataclasses import replace
 
 import pytest
@@ -118,4 +119,11 @@ def test_a_value_is_found_in_every_spelling(spelling: str) -> None:
     assert (searched.leaks, searched.hidden) == ([f"a topic ({spelling})"], 0)
     searched.look("a topic", b"before " + HIDDEN, needles())
     assert (len(searched.leaks), searched.hidden) == (1, 1)
-    assert SECRET.encode() in needles().values()
+
+
+@pytest.mark.parametrize("before", ["", "a", "NOTE=", "PATH=/usr/bin\nNOTE="])
+def test_a_value_is_found_in_base64_wherever_it_stands(before: str) -> None:
+    searched = Searched()
+    text = f"{before}{SECRET}-hotel-1\nHOME=/"
+    searched.look("a reply", base64.b64encode(text.encode()), needles())
+    assert len(searched.leaks) == 1, f"expected one spelling, got {searched.leaks}"
