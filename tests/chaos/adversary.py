@@ -161,11 +161,11 @@ class Run:
 
     async def whole(self, tell: Tell, patience: float) -> Outcome:
         """Wait for every incident's end and every attempt's answer, then look everywhere."""
-        begun, incidents = time.monotonic(), len(self.adversary.namespaces)
+        begun, own = time.monotonic(), set(self.adversary.namespaces)
         async with self.thieves.working(), alongside(self._watch()):
             breaking_in = asyncio.create_task(burglary(self.stack))
             async with asyncio.timeout(patience):
-                while len(self.seen.closed) < incidents:
+                while not own <= self.seen.closed:
                     self._told(tell)
                     await asyncio.sleep(0.5)
                 refused, accepted = await breaking_in

@@ -33,7 +33,7 @@ FATES = ("no plan", "parser", "policy", "dry run", "refused", "silence", "read",
 
 @dataclass(slots=True)
 class Seen:
-    """What the topics said, as far as it is asked for here."""
+    """What the topics said, as far as it is asked for here. closed: namespaces whose incident is."""
 
     plans: dict[tuple[str, int], PlanProposed] = field(default_factory=dict)
     observed: dict[str, str | None] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Seen:
             case ApprovalRequested() as asked:
                 self.asked.add(asked.plan_id)
             case TrajectoryRecord() as closed:
-                self.closed.add(closed.incident_id)
+                self.closed.add(closed.namespace or "")
             case _:
                 self._take_answer(event)
 
