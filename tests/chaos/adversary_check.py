@@ -33,7 +33,7 @@ FATES = ("no plan", "parser", "policy", "dry run", "refused", "silence", "read",
 
 @dataclass(slots=True)
 class Seen:
-    """What the topics said, as far as it is asked for here. closed: namespaces whose incident is."""
+    """What the topics said that is asked for here. closed: namespaces whose incident is."""
 
     plans: dict[tuple[str, int], PlanProposed] = field(default_factory=dict)
     observed: dict[str, str | None] = field(default_factory=dict)
