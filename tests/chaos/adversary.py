@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from agents.policy.decide import SHIPPED
-from deploy.embedded.stack import Stack, StackSettings, running
+from deploy.embedded.stack import Stack, StackSettings, drawn, running
 from streams.tail import Tail
 from streams.topic import Topic
 from streams.topics import (
@@ -116,6 +116,7 @@ def stack_settings(state: Path, size: Size, url: str) -> StackSettings:
         state_dir=state,
         seed=size.seed,
         incidents=size.legitimate,
+        intake_port=drawn(),
         approver_rules=None,
         lab_variables={
             "AOI_LAB__FAMILY": "scaled_to_zero",
