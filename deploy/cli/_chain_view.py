@@ -27,6 +27,7 @@ from agents.contracts import (
 from agents.contracts.ids import EventId
 from agents.contracts.model_base import Fact
 from deploy.cli._request_view import plain
+from streams.approvals.shown import shown_of
 from streams.chain import Chain, Link
 
 WIDTH = 160
@@ -137,7 +138,9 @@ def _of_request(fact: Fact) -> str | None:
         case approval.PreviewCompleted():
             return fact.error or (f"{fact.preview.pods_affected} pods" if fact.preview else "")
         case approval.ApprovalRequested():
-            return f"{fact.words}, risk {fact.risk}, until {fact.expires:%H:%M:%S}"
+            shown = shown_of(fact)
+            false = "FALSE, it says otherwise: " if shown.faults else ""
+            return f"{false}{shown.words}, risk {shown.risk}, until {fact.expires:%H:%M:%S}"
     return None
 
 

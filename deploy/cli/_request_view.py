@@ -1,7 +1,8 @@
 """Shows a request for approval to a person: the act first, what proves it, what undoes it.
 
 Invariant: everything from the cluster or a model is printed as text, never as markup, and control
-characters are shown, not sent to the terminal: a diff must not be able to hide its own lines.
+characters are shown, not sent to the terminal: a diff must not be able to hide its own lines. The
+act is told from its typed form (`streams/approvals/shown.py`); the diff is called unsigned.
 """
 
 import unicodedata
@@ -15,9 +16,11 @@ from rich.text import Text
 from agents.contracts.approval import ActionApproved, ActionRefused
 from agents.policy.actions import words_of
 from streams.approvals.client import Asked
+from streams.approvals.shown import shown_of, typed
 
 COLOURS = {"low": "green", "medium": "yellow", "high": "red"}
 KEPT_CONTROLS = "\n\t"
+DRY_RUN = Text("dry run, as the preview says: not signed")
 
 
 def plain(text: str) -> Text:
@@ -35,20 +38,27 @@ def plain(text: str) -> Text:
 def panel(asked: Asked, now: datetime) -> RenderableType:
     """Return everything that an approver needs in order to decide."""
     fact, preview = asked.fact, asked.fact.preview
+    shown = shown_of(fact)
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="bold", no_wrap=True)
     rows.add_column(overflow="fold")
-    rows.add_row("act", plain(fact.words))
-    rows.add_row("as a line", plain(fact.line))
-    rows.add_row("risk", Text(fact.risk, style=COLOURS[fact.risk]))
+    for fault in shown.faults:
+        rows.add_row(Text("FALSE", style="bold red"), plain(f"this request {fault}"))
+    rows.add_row("act", plain(shown.words))
+    rows.add_row("as a line", plain(shown.line))
+    rows.add_row("as signed", plain(shown.typed))
+    rows.add_row("risk", Text(shown.risk, style=COLOURS[shown.risk]))
     touched = [
         f"{one.kind}/{one.name} in {one.namespace or 'no namespace'} "
         f"({'not there yet' if one.resource_version is None else f'at {one.resource_version}'})"
         for one in preview.touched
     ]
     rows.add_row("blast radius", plain(f"{preview.pods_affected} pods; {', '.join(touched)}"))
-    undo = "nothing undoes it" if preview.rollback is None else words_of(preview.rollback)
-    rows.add_row("rollback", plain(undo))
+    if preview.rollback is None:
+        rows.add_row("rollback", "nothing undoes it")
+    else:
+        rows.add_row("rollback", plain(words_of(preview.rollback)))
+        rows.add_row("as signed", plain(typed(preview.rollback)))
     rows.add_row("evidence", plain(f"{fact.evidence} (the proposer's claim)"))
     rows.add_row("proposer", plain(f"{fact.proposer}, {fact.confidence} % confident"))
     rows.add_row("severity", plain(fact.severity))
@@ -56,8 +66,9 @@ def panel(asked: Asked, now: datetime) -> RenderableType:
     rows.add_row("cluster", plain(f"{fact.cluster}, policy {fact.policy_version[:12]}"))
     rows.add_row("approvers", f"{fact.approvers_needed} needed")
     rows.add_row("state", plain(state(asked, now)))
-    diff = Panel(diff_of(preview.diff), title="dry run", title_align="left")
-    return Panel(Group(rows, diff), title=f"request {fact.approval_id}", title_align="left")
+    diff = Panel(diff_of(preview.diff), title=DRY_RUN, title_align="left")
+    title = Text.assemble("request ", plain(fact.approval_id))
+    return Panel(Group(rows, diff), title=title, title_align="left")
 
 
 def diff_of(text: str) -> Text:
@@ -75,13 +86,14 @@ def table(found: list[Asked], now: datetime) -> Table:
     """Return one row a request."""
     rows = Table("request", "asked at", "state", "risk", "act", "incident")
     for one in found:
+        shown = shown_of(one.fact)
         rows.add_row(
-            one.fact.approval_id[:8],
+            plain(one.fact.approval_id[:8]),
             f"{one.fact.requested_at:%Y-%m-%d %H:%M:%S}",
             plain(state(one, now)),
-            Text(one.fact.risk, style=COLOURS[one.fact.risk]),
-            plain(one.fact.words),
-            one.fact.incident_id[:8],
+            Text(shown.risk, style=COLOURS[shown.risk]),
+            plain(f"FALSE, it says otherwise: {shown.words}" if shown.faults else shown.words),
+            plain(one.fact.incident_id[:8]),
         )
     return rows
 

@@ -14,12 +14,15 @@ from rich.console import Console
 
 from agents.approval.signing import SigningKey
 from agents.contracts.approval import ActionDecided, DecisionVerdict
+from agents.policy.actions import words_of
 from deploy.cli import _approval_keys
 from deploy.cli._login import AsJson, AsJsonLines, Credentials, fail, login, places, run, shown
-from deploy.cli._request_view import panel, table
+from deploy.cli._request_view import panel, plain, table
 from deploy.cli._signer import signer
 from streams.approvals import rules as rulebook
 from streams.approvals.client import Approvals, Asked, Request, every_request
+from streams.approvals.decision import RequestFalse, check_true
+from streams.approvals.shown import shown_of, told_of
 from streams.host import now
 from streams.settings import KafkaSettings
 from streams.topic import Outsider
@@ -51,7 +54,9 @@ def list_requests(
     kept = [one for one in found if every or (one.settled is None and one.fact.expires > moment)]
     if as_json:
         for one in kept:
-            typer.echo(one.fact.model_dump_json())
+            for fault in shown_of(one.fact).faults:
+                typer.echo(plain(f"request {one.fact.approval_id} {fault}").plain, err=True)
+            typer.echo(told_of(one.fact).model_dump_json())
         return
     Console().print(table(kept, moment))
 
@@ -60,7 +65,9 @@ def list_requests(
 def show(request: Id, as_json: AsJson = False, credentials: Credentials = None) -> None:
     """Show one request whole: act, dry run, evidence, blast radius, rollback, expiry."""
     one = _one(login(APPROVER, credentials), request)
-    if as_json:
+    if as_json:  # another language may sign what comes out here: nothing does that is false
+        with shown():
+            check_true(one.fact)
         typer.echo(one.fact.model_dump_json(indent=2))
         return
     Console().print(panel(one, now()))
@@ -140,7 +147,7 @@ def send(
             await approvals.publish(fact, one.event)
 
     run(publish())
-    typer.echo(f"{fact.payload.verdict} sent for {fact.payload.approval_id}")
+    typer.echo(plain(f"{fact.payload.verdict} sent for {fact.payload.approval_id}").plain)
 
 
 app.command()(_approval_keys.keygen)
@@ -163,10 +170,11 @@ def _one(kafka: KafkaSettings, name: str) -> Asked:
 
 
 def _open(asked: Asked) -> Asked:
+    name = plain(asked.fact.approval_id).plain
     if asked.settled is not None:
-        fail(f"{asked.fact.approval_id} is settled already: see `aoi approvals list --all`")
+        fail(f"{name} is settled already: see `aoi approvals list --all`")
     if asked.fact.expires <= now():
-        fail(f"{asked.fact.approval_id} expired at {asked.fact.expires:%Y-%m-%d %H:%M:%S %Z}")
+        fail(f"{name} expired at {asked.fact.expires:%Y-%m-%d %H:%M:%S %Z}")
     return asked
 
 
@@ -185,7 +193,7 @@ def _decide(
             await approvals.send(request, verdict, name, key, comment)
 
     run(send())
-    typer.echo(f"{verdict} sent for {asked.fact.approval_id} as {name}")
+    typer.echo(plain(f"{verdict} sent for {asked.fact.approval_id} as {name}").plain)
 
 
 async def _watch(kafka: KafkaSettings) -> None:
@@ -204,7 +212,12 @@ async def _serve(kafka: KafkaSettings, book: rulebook.Rules, name: str, key: Sig
             answer = rulebook.judge(book, request.fact)
             if answer is None:
                 continue
-            await approvals.send(request, answer.verdict, name, key, answer.reason)
-            told = f"{answer.verdict} {request.fact.words}: {answer.reason}"
-            console.print(told, markup=False, highlight=False)
+            try:
+                await approvals.send(request, answer.verdict, name, key, answer.reason)
+            except RequestFalse as error:  # whoever wrote it must not end the serving, too
+                console.print(plain(f"not answered: {error}"))
+                continue
+            console.print(
+                plain(f"{answer.verdict} {words_of(request.fact.action)}: {answer.reason}")
+            )
             await asyncio.sleep(0)

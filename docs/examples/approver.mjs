@@ -5,7 +5,8 @@
 //
 // KEY_FILE holds the base64 of a 32-byte seed (`aoi approvals keygen` writes one), NAME is the key's
 // name in AOI's keyring. What is signed: docs/approvals.md. A request that shows something else than
-// it asks for, or that has expired, is not signed: exit code 1 and the reason.
+// it asks for, or that has expired, is not signed: exit code 1 and the reason. Told on standard error
+// is the typed act itself: the request's `words`, `line` and `risk` are signed by nobody.
 import { createHash, createPrivateKey, sign } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 
@@ -77,6 +78,12 @@ const key = createPrivateKey({
   format: "der",
   type: "pkcs8",
 });
+// ASCII alone: no character of a name or a manifest may turn or hide what stands beside it
+const told = (value) =>
+  canonical(value).replace(/[^\x20-\x7e]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
+console.error(`${verdict}: ${told(action)}`);
+console.error(`rollback: ${told(preview.rollback)}`);
+console.error(`touches: ${told(preview.touched)}`);
+
 const signed = Buffer.from(`AOI-approval-v1\n${canonical(payload)}`, "utf8");
-console.error(`${verdict}: ${request.words} (${request.line})`);
 console.log(JSON.stringify({ payload, signature: sign(null, signed, key).toString("base64") }));

@@ -1,6 +1,7 @@
 """Decide the next open request with nothing but a Kafka client and a key.
 
-It shows the request and asks on the terminal.
+It shows the typed act, which is what is signed, and asks on the terminal. A request's `words`,
+`line`, `risk` and diff are signed by nobody, so they are not shown.
 """  # noqa: INP001 - a script
 
 import argparse
@@ -86,7 +87,9 @@ async def main() -> None:
                 request = json.loads(record.value)
                 if datetime.fromisoformat(request["expires"]) > datetime.now(UTC):
                     break
-        print(f"{request['words']}\n{request['line']}\n{request['preview']['diff']}")  # noqa: T201 - asks at a terminal
+        # as JSON in ASCII: no character of it can turn or hide what stands beside it
+        print(f"act {json.dumps(request['action'])}")  # noqa: T201 - asks at a terminal
+        print(f"rollback {json.dumps(request['preview']['rollback'])}")  # noqa: T201 - likewise
         answer = await asyncio.to_thread(input, "approve? [y/N] ")
         verdict = "approve" if answer.lower() == "y" else "refuse"
         attributes = {

@@ -1,7 +1,8 @@
 """A decision about a request, made and signed on the approver's side.
 
-Invariant: what is signed is what the request said, and both hashes (the action's, the order's) are
-computed anew from what was shown; a request that lies about either is not signed.
+Invariant: what is signed is what the typed act says, and both hashes (the action's, the order's)
+are computed anew from it; a request that lies about either, or whose sentence, line or risk tell of
+another act, is not signed.
 """
 
 from agents.approval.binding import bound_by_request, order_hash
@@ -16,12 +17,23 @@ from agents.contracts.approval import (
 from agents.contracts.envelope import Event
 from agents.contracts.ids import EventId, derive
 from agents.worker import AoiError
+from streams.approvals.shown import shown_of
 
 COMMENT_CHARS = 2000
 
 
 class RequestFalse(AoiError):
-    """A hash of a request is not that of what it shows."""
+    """A request says something else of its act than the act is."""
+
+
+def check_true(request: ApprovalRequested) -> None:
+    """Raise `RequestFalse` for a request that tells of another act than it asks for."""
+    faults = shown_of(request).faults
+    if faults:
+        raise RequestFalse(
+            f"request {request.approval_id!r} {'; it '.join(faults)}: do not decide it, tell the "
+            "operators"
+        )
 
 
 def decide(
@@ -36,23 +48,12 @@ def decide(
 
     The same verdict by the same key is the same decision, byte for byte, so a repeat is harmless.
     """
-    shown = action_hash(request.action)
-    if shown != request.action_hash:
-        raise RequestFalse(
-            f"request {request.approval_id} shows an action of hash {shown} and asks for "
-            f"{request.action_hash}: do not decide it, tell the operators"
-        )
-    bound = order_hash(bound_by_request(request))
-    if bound != request.order_hash:
-        raise RequestFalse(
-            f"request {request.approval_id} shows an order of hash {bound} and asks for "
-            f"{request.order_hash}: do not decide it, tell the operators"
-        )
+    check_true(request)
     payload = DecisionPayload(
         approval_id=request.approval_id,
         incident_id=request.incident_id,
-        action_hash=shown,
-        order_hash=bound,
+        action_hash=action_hash(request.action),
+        order_hash=order_hash(bound_by_request(request)),
         verdict=verdict,
         approver=approver,
         not_before=request.requested_at,

@@ -2,7 +2,8 @@
 
 Invariant: a rule approves only what it names; whatever no rule fits is refused. A condition on
 something that an action does not have (a namespace, replicas) does not hold. It has no rights but
-those of an approver with a key; the gate and the Executor judge its decisions like any other.
+those of an approver with a key; the gate and the Executor judge its decisions like any other. The
+risk is that of the typed act, not the one that the request calls it.
 """
 
 from fnmatch import fnmatchcase
@@ -15,6 +16,7 @@ from pydantic import Field, ValidationError, model_validator
 from agents.contracts.action import Action, ScaleWorkload, namespace_of
 from agents.contracts.approval import ApprovalRequested, DecisionVerdict, Risk
 from agents.contracts.model_base import Order
+from agents.policy.risk import risk_of
 from agents.worker import AoiError
 
 RISKS = (Risk.LOW, Risk.MEDIUM, Risk.HIGH)
@@ -62,13 +64,16 @@ class Match(Order):
                 not self.action or request.action.type in self.action,
                 not self.namespace or self._in_namespace(request.action),
                 self.replicas is None or self._replicas(request.action),
-                self.max_risk is None or RISKS.index(request.risk) <= RISKS.index(self.max_risk),
+                self.max_risk is None or self._risk(request) <= RISKS.index(self.max_risk),
                 self.max_pods_affected is None
                 or request.preview.pods_affected <= self.max_pods_affected,
                 self.min_confidence is None or request.confidence >= self.min_confidence,
                 self.rollback is None or (request.preview.rollback is not None) == self.rollback,
             )
         )
+
+    def _risk(self, request: ApprovalRequested) -> int:
+        return RISKS.index(risk_of(request.action, request.preview))
 
     def _in_namespace(self, action: Action) -> bool:
         namespace = namespace_of(action)

@@ -23,6 +23,8 @@ from agents.contracts.action import Preview, RestartRollout, Workload
 from agents.contracts.approval import ActionDecided, ApprovalRequested, DecisionVerdict, Risk
 from agents.contracts.envelope import Event
 from agents.contracts.ids import ApprovalId, EventId, IncidentId, PlanId
+from agents.policy.actions import command_of, words_of
+from agents.policy.render import line_of
 from streams import history, login
 from streams.contract import ROOT
 from streams.topics import ACTIONS_DECIDED
@@ -81,7 +83,7 @@ def shell(space: "Space", tmp_path: Path) -> Shell:
     return Shell(space=space, state=tmp_path)
 
 
-def asked(name: str, *, minutes: float = 15) -> Event:
+def asked(name: str, *, minutes: float = 15, words: str = words_of(ACTION)) -> Event:
     now = datetime.now(UTC)
     fact = ApprovalRequested(
         approval_id=ApprovalId(name),
@@ -89,8 +91,8 @@ def asked(name: str, *, minutes: float = 15) -> Event:
         plan_id=PlanId("p-1"),
         action=ACTION,
         action_hash=action_hash(ACTION),
-        words="restart deployment cart in shop",
-        line="kubectl rollout restart deployment/cart -n shop",
+        words=words,
+        line=line_of(command_of(ACTION)),
         preview=Preview(diff="-old\n+new\x1b[2K", touched=(), rollback=None, pods_affected=2),
         risk=Risk.LOW,
         evidence="cart hangs",
@@ -108,9 +110,11 @@ def asked(name: str, *, minutes: float = 15) -> Event:
     )
 
 
-async def ask(space: "Space", name: str, *, minutes: float = 15) -> None:
+async def ask(
+    space: "Space", name: str, *, minutes: float = 15, words: str = words_of(ACTION)
+) -> None:
     kafka = space.login("gate")
-    (one,) = outgoing(asked(name, minutes=minutes))
+    (one,) = outgoing(asked(name, minutes=minutes, words=words))
     async with AIOKafkaProducer(**login.aiokafka(kafka)) as producer:
         await producer.send_and_wait(
             kafka.topic(one.topic),
@@ -132,7 +136,7 @@ async def test_a_request_is_shown_and_decided_from_the_command_line(shell: Shell
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
     await shell.run("approvals", "keygen", "alice", user="approver", fails=True)
     await ask(shell.space, "a-1")
-    assert "restart deployment cart" in await shell.run("approvals", "list", user="approver")
+    assert "Restart all pods" in await shell.run("approvals", "list", user="approver")
     shown = await shell.run("approvals", "show", "a-1", user="approver")
     for part in ("+new\\u001b[2K", "2 pods", "nothing undoes it", "cart hangs", "expires in"):
         assert part in shown
@@ -158,10 +162,30 @@ async def test_a_request_that_expired_is_not_decided(shell: Shell) -> None:
     assert decision.payload.approver == "alice"
 
 
+async def test_a_request_that_tells_of_another_act_is_shown_as_false_and_never_signed(
+    shell: Shell,
+) -> None:
+    await shell.run("approvals", "keygen", "alice", user="approver")
+    await ask(shell.space, "a-1", words="Look at cart.")
+    for words in (("list",), ("show", "a-1"), ("list", "--json")):
+        told = await shell.run("approvals", *words, user="approver")
+        assert "Restart all pods" in told
+    key = str(shell.state / "keys" / "alice.key")
+    for words in (
+        ("show", "a-1", "--json"),
+        ("approve", "a-1", "--key", key, "--yes"),
+        ("deny", "a-1", "--key", key),
+    ):
+        told = await shell.run("approvals", *words, user="approver", fails=True)
+        assert "'Look at cart.', expected 'Restart all pods" in told
+    assert await decided(shell.space) == []
+
+
 async def test_a_served_file_of_rules_answers_what_comes(shell: Shell) -> None:
     await shell.run("approvals", "keygen", "rules", user="approver")
     rules = shell.state / "rules.yaml"
     rules.write_text(RULES)
+    await ask(shell.space, "a-0", words="Look at cart.")  # false: not answered, and no end of it
     await ask(shell.space, "a-1")
     serving = await shell.start(
         "approvals", "serve", "--rules", str(rules), "--name", "rules", user="approver"
@@ -169,7 +193,7 @@ async def test_a_served_file_of_rules_answers_what_comes(shell: Shell) -> None:
     assert serving.stdout is not None
     try:
         async with asyncio.timeout(60):
-            while b"approve restart" not in await serving.stdout.readline():
+            while b"approve Restart" not in await serving.stdout.readline():
                 assert serving.returncode is None
     finally:
         serving.terminate()

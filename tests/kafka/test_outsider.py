@@ -32,6 +32,8 @@ from agents.contracts.approval import (
 )
 from agents.contracts.envelope import Event
 from agents.contracts.ids import ApprovalId, EventId, IncidentId, PlanId
+from agents.policy.actions import command_of, words_of
+from agents.policy.render import line_of
 from agents.verifier import VerifierWorker
 from streams import contract, history, login
 from streams.approvals.client import Approvals
@@ -62,10 +64,10 @@ def asked(name: str = "a-1", *, minutes: float = 15) -> Event:
         plan_id=PlanId("p-1"),
         action=ACTION,
         action_hash=action_hash(ACTION),
-        words="scale deployment cart in shop to 3",
-        line="kubectl scale deployment cart -n shop --replicas=3",
+        words=words_of(ACTION),
+        line=line_of(command_of(ACTION)),
         preview=Preview(diff="-1\n+3", touched=(touched,), rollback=None, pods_affected=2),
-        risk=Risk.LOW,
+        risk=Risk.MEDIUM,
         evidence="café is slow",
         confidence=80,
         proposer="observer",
@@ -149,7 +151,7 @@ async def test_an_outsider_decides_with_a_key_of_its_own(
         space.prefix,
         answer=answer,
     )
-    assert "scale deployment cart in shop to 3" in shown
+    assert '"type": "ScaleWorkload"' in shown
     kafka = space.login("verifier")
     (received,) = [one async for one in history.history(kafka, [ACTIONS_DECIDED])]
     fits(received.record.value or b"", "ActionDecided")

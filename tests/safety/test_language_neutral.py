@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.approval.canonical import canonical_json
 from agents.contracts.approval import ActionDecided, DecisionVerdict
 from agents.contracts.execution import ActResult
 from tests.doubles.court import Court
@@ -87,6 +88,19 @@ async def test_node_signs_no_request_that_lies(
     assert done.returncode == 1
     assert reason in done.stderr
     assert done.stdout == ""
+
+
+async def test_node_tells_the_typed_act_and_rollback_not_the_words_that_nobody_signs(
+    key: Path,
+) -> None:
+    made = await present()
+    done = decide(request_of(made, words="Restart \u202eit.", line="kubectl get pods"), key)
+    assert done.returncode == 0, done.stderr
+    assert f"approve: {canonical_json(made.asked.action)}" in done.stderr
+    assert made.asked.preview.rollback is not None
+    assert f"rollback: {canonical_json(made.asked.preview.rollback)}" in done.stderr
+    assert "Restart" not in done.stderr
+    assert "get pods" not in done.stderr
 
 
 def test_node_reads_no_key_that_others_may_read(key: Path) -> None:

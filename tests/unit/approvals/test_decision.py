@@ -9,7 +9,7 @@ from agents.approval.canonical import action_hash
 from agents.approval.keyring import Keyring, Purpose
 from agents.approval.signing import SigningKey
 from agents.approval.verify import check_decision
-from agents.contracts.action import Preview, RestartRollout, Workload
+from agents.contracts.action import Preview, RestartRollout, SetImage, Workload
 from agents.contracts.approval import (
     ActionDecided,
     ApprovalRequested,
@@ -19,7 +19,10 @@ from agents.contracts.approval import (
 )
 from agents.contracts.envelope import Event
 from agents.contracts.ids import ApprovalId, EventId, IncidentId, PlanId, derive
+from agents.policy.actions import command_of, words_of
+from agents.policy.render import line_of
 from streams.approvals.decision import RequestFalse, decide, event_of
+from streams.approvals.shown import shown_of, told_of
 from streams.codec import Received, Source, decode
 from streams.topics import ACTIONS_DECIDED
 from streams.wire import outgoing
@@ -33,8 +36,8 @@ UNBOUND = ApprovalRequested(
     plan_id=PlanId("p"),
     action=ACTION,
     action_hash=action_hash(ACTION),
-    words="restart cart",
-    line="kubectl rollout restart deployment/cart -n shop",
+    words=words_of(ACTION),
+    line=line_of(command_of(ACTION)),
     preview=Preview(diff="", touched=(), rollback=None, pods_affected=1),
     risk=Risk.LOW,
     evidence="e",
@@ -104,9 +107,60 @@ def test_a_decision_is_told_of_its_request_and_its_incident() -> None:
 def test_a_request_that_shows_another_act_is_not_signed() -> None:
     for part in ("action_hash", "order_hash"):
         false = REQUEST.model_copy(update={part: "0" * 64})
-        lie = f"request a shows an? {part[:-5]} of hash {getattr(REQUEST, part)} and asks for 0000"
+        lie = (
+            f"request 'a' shows an? {part[:-5]} of hash {getattr(REQUEST, part)} and asks for 0000"
+        )
         with pytest.raises(RequestFalse, match=lie):
             decide(false, DecisionVerdict.APPROVE, approver="alice", key=KEY)
+
+
+EVIL = SetImage(workload=ACTION.workload, container="geo", image="evil.example/x:1")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"words": "Scale it."},
+            "tells of its act by the sentence 'Scale it.', expected 'Restart all pods",
+        ),
+        (
+            {"line": "kubectl get pods"},
+            "tells of its act by the line 'kubectl get pods', expected 'kubectl rollout restart",
+        ),
+        ({"risk": Risk.HIGH}, "tells of its act by the risk 'high', expected 'low'"),
+        (
+            {"action": EVIL, "action_hash": action_hash(EVIL)},
+            "tells of its act by the sentence 'Restart all pods.*expected 'Set the image",
+        ),
+    ],
+    ids=["words", "line", "risk", "another act with a true hash"],
+)
+@pytest.mark.parametrize("verdict", list(DecisionVerdict))
+def test_a_request_that_tells_of_another_act_is_not_signed(
+    verdict: DecisionVerdict, changes: dict[str, object], told: str
+) -> None:
+    false = REQUEST.model_copy(update=changes)
+    false = false.model_copy(update={"order_hash": order_hash(bound_by_request(false))})
+    with pytest.raises(RequestFalse, match=told):
+        decide(false, verdict, approver="alice", key=KEY)
+
+
+def test_a_request_is_told_as_its_act_has_it() -> None:
+    false = REQUEST.model_copy(update={"words": "w", "line": "l", "risk": Risk.HIGH})
+    assert told_of(false) == REQUEST
+    assert shown_of(REQUEST).faults == ()
+
+
+def test_an_act_that_is_no_command_is_not_signed() -> None:
+    strange = ACTION.model_copy(
+        update={"workload": ACTION.workload.model_copy(update={"name": "a b"})}
+    )
+    false = REQUEST.model_copy(
+        update={"action": strange, "action_hash": action_hash(strange), "line": ""}
+    )
+    with pytest.raises(RequestFalse, match="asks for an act that is no command"):
+        decide(false, DecisionVerdict.APPROVE, approver="alice", key=KEY)
 
 
 def test_a_request_that_shows_another_rollback_is_not_signed() -> None:

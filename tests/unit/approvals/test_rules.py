@@ -41,7 +41,7 @@ def request(action: Action = RESTART, **changes: object) -> ApprovalRequested:
         "words": "do it",
         "line": "kubectl",
         "preview": preview,
-        "risk": Risk.MEDIUM,
+        "risk": Risk.LOW,  # the request's own word: nothing is ruled by it
         "evidence": "e",
         "confidence": 70,
         "proposer": "observer",
@@ -92,7 +92,7 @@ def test_the_first_rule_that_fits_answers(tmp_path: Path) -> None:
         request(RestartRollout(workload=workload("mail"))),
         request(RestartRollout(workload=workload("shopping"))),
         request(DeletePod(namespace="shop", name="cart-0")),
-        request(risk=Risk.HIGH),
+        request(ScaleWorkload(workload=workload(), replicas=0)),
         request(confidence=59),
         request(preview=Preview(diff="", touched=(), rollback=None, pods_affected=6)),
     ],
