@@ -1,20 +1,15 @@
 """Broadcast topics as typed snapshots: guidance and models for the mind, controls for the hands.
 
 Invariant: a role takes no event before its broadcasts were read to their end. A record that can't
-be read is skipped and logged; a control counts only with a signature that the keyring accepts.
+be read is skipped and logged. Which control counts is asked in `streams/controls.py`.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
 
 import structlog
 from pydantic import ValidationError
 
-from agents.approval.keyring import Keyring, KeyringInvalid
-from agents.approval.verify import OrderRejected, check_control
 from agents.contracts.envelope import Event
-from agents.contracts.feedback import ControlIssued, ControlKind, ControlPayload
 from agents.contracts.guidance import GuidancePublished
 from agents.contracts.ids import ModelId
 from agents.contracts.model import ModelPromoted, ModelRole, ModelRolledBack
@@ -61,7 +56,7 @@ class Broadcast:
                 self._on_removed((received.record.key or b"").decode(errors="replace"))
                 return
             try:
-                self._on_event(decode(received, topic.facts))
+                self._on_event(decode(received, topic.facts, broker_time=topic.broker_time))
             except Poison as error:
                 log.warning(
                     "broadcast skipped", topic=topic.name, offset=received.offset, reason=error.code
@@ -110,47 +105,3 @@ def not_loadable(model_id: ModelId, place: Place) -> None:
         model_id=model_id,
         location=place.location,
     )
-
-
-@dataclass(slots=True)
-class Controls:
-    """The operators' standing orders. Only what the keyring accepts gets in."""
-
-    keyring: Keyring
-    clock: Callable[[], datetime]
-    _issued: dict[ControlKind, ControlPayload] = field(default_factory=dict)
-
-    def on_event(self, event: Event) -> None:
-        """Take an order, or skip it with the reason."""
-        control = event.fact
-        if not isinstance(control, ControlIssued):
-            return
-        payload = control.payload
-        try:
-            self.keyring.reload_if_changed()
-            check_control(control, keyring=self.keyring, now=self.clock())
-        except (OrderRejected, KeyringInvalid) as error:
-            log.warning("control skipped", event_id=event.id, reason=str(error))
-            return
-        before = self._issued.get(payload.kind)
-        if before is None or before.issued_at <= payload.issued_at:
-            self._issued[payload.kind] = payload
-
-    @property
-    def pause(self) -> ControlPayload | None:
-        """The pause that holds now: who ordered it, when and why; None while none does."""
-        pause, resumed = self._issued.get(ControlKind.PAUSE_EXECUTOR), self.resumed_at
-        if pause is None or (pause.expires and pause.expires <= self.clock()):
-            return None
-        return pause if resumed is None or resumed < pause.issued_at else None
-
-    @property
-    def resumed_at(self) -> datetime | None:
-        """When an operator last resumed the executor; that closes its circuit breaker, too."""
-        resume = self._issued.get(ControlKind.RESUME_EXECUTOR)
-        return None if resume is None else resume.issued_at
-
-    @property
-    def paused(self) -> bool:
-        """Whether the newest of pause and resume is a pause that still holds."""
-        return self.pause is not None

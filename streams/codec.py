@@ -82,10 +82,13 @@ def encode(event: Event) -> Record:
     return Record(key=event.key.encode(), value=value, headers=headers)
 
 
-def decode(received: Received, facts: Iterable[type[Fact]] | None = None) -> Event:
+def decode(
+    received: Received, facts: Iterable[type[Fact]] | None = None, *, broker_time: bool = False
+) -> Event:
     """Return the event of a record; `facts` are those that its topic carries (None: any).
 
-    A record without `ce_time` has the broker's timestamp, one without key its `ce_partitionkey`.
+    A record without `ce_time` has the broker's timestamp (with `broker_time` every one has), one
+    without key its `ce_partitionkey`.
     Raises Poison: `oversize`, `not-json`, `missing-attribute`, `invalid-attribute`,
     `unknown-version`, `unknown-type`, `wrong-topic`, `invalid-fact`.
     """
@@ -106,7 +109,7 @@ def decode(received: Received, facts: Iterable[type[Fact]] | None = None) -> Eve
     return Event(
         id=EventId(_required(attributes, "ce_id")),
         source=_required(attributes, "ce_source"),
-        time=_received_at(received) if time is None else parse_time(time),
+        time=_received_at(received) if time is None or broker_time else parse_time(time),
         key=_key(record.key, attributes),
         fact=_fact(kind, record.value),
         incident=None if incident is None else IncidentId(incident),

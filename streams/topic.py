@@ -55,7 +55,10 @@ MAX_RECORD_BYTES = 1_048_576
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
-    """One topic. `retention_ms` -1: for ever; `broadcast` readers read all, without a group."""
+    """One topic. `retention_ms` -1: for ever; `broadcast` readers read all, without a group.
+
+    broker_time: a record's timestamp is when the broker took it, whatever its producer says.
+    """
 
     name: str
     key: Key
@@ -66,6 +69,7 @@ class Topic:
     retention_ms: int
     partitions: int = INCIDENT_PARTITIONS
     compacted: bool = False
+    broker_time: bool = False
     min_compaction_lag_ms: int = 0
     broadcast: tuple[Role, ...] = ()
     doc: str = ""
@@ -80,4 +84,6 @@ class Topic:
         }
         if self.compacted:
             wanted["min.compaction.lag.ms"] = str(self.min_compaction_lag_ms)
+        if self.broker_time:
+            wanted["message.timestamp.type"] = "LogAppendTime"
         return wanted | self.config

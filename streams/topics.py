@@ -55,6 +55,7 @@ FEEDBACK = _public_in(
     retention_ms=30 * DAY_MS,
     doc="Signed judgements of outcomes: a person, a ticket system, the lab's oracle.",
 )
+# not compacted: junk under the key of a pause would take the pause away
 CONTROLS = _public_in(
     name="controls",
     key=Key.ANY,
@@ -63,7 +64,7 @@ CONTROLS = _public_in(
     readers=(Role.EXECUTOR, Outsider.OPERATOR, Outsider.AUDITOR),
     broadcast=(Role.EXECUTOR,),
     partitions=1,
-    compacted=True,
+    broker_time=True,
     retention_ms=FOR_EVER,
     doc="Signed orders of operators: pause and resume of the executor.",
 )

@@ -189,7 +189,8 @@ def _executor(kafka: KafkaSettings, places: Places) -> Wired:
     from agents.executor.breaker import Breaker  # noqa: PLC0415 - a process loads its role alone
     from agents.executor.step import ExecutorWorker  # noqa: PLC0415 - a process loads its role alone
     from streams.audit_trail import KafkaAuditTrail  # noqa: PLC0415 - a process loads its role alone
-    from streams.broadcast import Broadcast, Controls  # noqa: PLC0415 - a process loads its role alone
+    from streams.broadcast import Broadcast  # noqa: PLC0415 - a process loads its role alone
+    from streams.controls import Controls  # noqa: PLC0415 - a process loads its role alone
     from streams.ledger import KafkaLedger  # noqa: PLC0415 - a process loads its role alone
     from streams.policy_watch import PolicyWatch  # noqa: PLC0415 - a process loads its role alone
     from streams.workers.pausable import PausableWorker  # noqa: PLC0415 - a process loads its role alone
@@ -201,7 +202,7 @@ def _executor(kafka: KafkaSettings, places: Places) -> Wired:
     audit = KafkaAuditTrail(
         kafka, SigningKey.load(_existing(places.keys / "executor.key")), now, rng
     )
-    controls, limits = Controls(keyring, now), ExecutorSettings()
+    controls, limits = Controls(keyring, now, settings.cluster), ExecutorSettings()
     folder = _policy(settings)
     worker = ExecutorWorker(
         cluster=RemoteWrite(_connection()),

@@ -1,4 +1,4 @@
-"""What a decision binds: the order's hash, and the bytes that an approver signs.
+"""What a decision binds: the order's hash, and the bytes that approvers and operators sign.
 
     request (shown) -> BoundOrder -> order_hash -> payload -> signature -> order -> BoundOrder again
 
@@ -9,6 +9,8 @@ the facts that policy rested on has another hash.
 
 import hashlib
 
+from pydantic import BaseModel
+
 from agents.approval.canonical import Domain, canonical_json
 from agents.contracts.approval import (
     ActionApproved,
@@ -16,6 +18,7 @@ from agents.contracts.approval import (
     BoundOrder,
     DecisionPayload,
 )
+from agents.contracts.feedback import ControlPayload
 
 
 def order_hash(bound: BoundOrder) -> str:
@@ -54,7 +57,16 @@ def decision_bytes(payload: DecisionPayload) -> bytes:
 
     A null `order_hash` is left out: it came later, and older signatures keep their bytes.
     """
+    return _without_null(Domain.DECISION, payload, "order_hash")
+
+
+def control_bytes(payload: ControlPayload) -> bytes:
+    """Return what is signed of a control; of a null `cluster`, see `decision_bytes`."""
+    return _without_null(Domain.CONTROL, payload, "cluster")
+
+
+def _without_null(domain: Domain, payload: BaseModel, later: str) -> bytes:
     members = {name: getattr(payload, name) for name in type(payload).model_fields}
-    if payload.order_hash is None:
-        del members["order_hash"]
-    return (Domain.DECISION.value + canonical_json(members)).encode()
+    if members[later] is None:
+        del members[later]
+    return (domain.value + canonical_json(members)).encode()

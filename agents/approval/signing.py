@@ -1,6 +1,6 @@
 """Ed25519 signatures over canonical payloads, and the private key files that make them.
 
-Invariant: what is signed always begins with its domain (`canonical_bytes`, `decision_bytes`), so a
+Invariant: what is signed always begins with its domain (`canonical_bytes`, `binding.py`), so a
 signature of one kind never passes as another; a private key is only read from a file that its owner
 alone can read.
 """
@@ -14,7 +14,7 @@ from typing import Self
 import nacl.exceptions
 import nacl.signing
 
-from agents.approval.binding import decision_bytes
+from agents.approval.binding import control_bytes, decision_bytes
 from agents.approval.canonical import Domain, canonical_bytes
 from agents.approval.keyring import KeyEntry, KeyringInvalid, Purpose, write_private
 from agents.contracts.approval import ActionDecided, DecisionPayload
@@ -88,7 +88,7 @@ def sign_judgement(key: SigningKey, payload: JudgementPayload) -> OutcomeJudged:
 
 def sign_control(key: SigningKey, payload: ControlPayload) -> ControlIssued:
     """Return the signed order of an operator."""
-    signature = key.sign_bytes(canonical_bytes(Domain.CONTROL, payload))
+    signature = key.sign_bytes(control_bytes(payload))
     return ControlIssued(payload=payload, signature=signature)
 
 
@@ -105,8 +105,7 @@ def is_judgement_of(key: KeyEntry, judgement: OutcomeJudged) -> bool:
 
 def is_control_of(key: KeyEntry, control: ControlIssued) -> bool:
     """Return whether the key made the control's signature."""
-    data = canonical_bytes(Domain.CONTROL, control.payload)
-    return is_signature(key, data, control.signature)
+    return is_signature(key, control_bytes(control.payload), control.signature)
 
 
 def is_signature(key: KeyEntry, data: bytes, signature: str) -> bool:

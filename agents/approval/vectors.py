@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from agents.approval.binding import decision_bytes, order_hash
+from agents.approval.binding import control_bytes, decision_bytes, order_hash
 from agents.approval.canonical import Domain, action_hash, canonical_bytes, canonical_json
 from agents.approval.signing import SigningKey, sign_control, sign_decision, sign_judgement
 from agents.contracts.action import (
@@ -89,11 +89,15 @@ def vectors() -> dict[str, JsonValue]:
     control = ControlPayload(
         kind=ControlKind.PAUSE_EXECUTOR, operator="otto", issued_at=_MOMENT, reason="drill"
     )
+    resumed = ControlPayload(
+        kind=ControlKind.RESUME_EXECUTOR, operator="otto", issued_at=_MOMENT, cluster="lab"
+    )
     signed: list[tuple[Domain, DecisionPayload | JudgementPayload | ControlPayload, str]] = [
         (Domain.DECISION, decision, sign_decision(key, decision).signature),
         (Domain.DECISION, refusal, sign_decision(key, refusal).signature),
         (Domain.JUDGEMENT, judgement, sign_judgement(key, judgement).signature),
         (Domain.CONTROL, control, sign_control(key, control).signature),
+        (Domain.CONTROL, resumed, sign_control(key, resumed).signature),
     ]
     return {
         "seed": base64.b64encode(SEED).decode(),
@@ -130,14 +134,17 @@ def vectors() -> dict[str, JsonValue]:
 def _bytes(domain: Domain, payload: DecisionPayload | JudgementPayload | ControlPayload) -> bytes:
     if isinstance(payload, DecisionPayload):
         return decision_bytes(payload)
+    if isinstance(payload, ControlPayload):
+        return control_bytes(payload)
     return canonical_bytes(domain, payload)
 
 
 def _plain(payload: DecisionPayload | JudgementPayload | ControlPayload) -> dict[str, JsonValue]:
-    """Return the payload as it is sent: a null `order_hash` is left out."""
+    """Return the payload as it is sent: a null `order_hash` or `cluster` is left out."""
     plain: dict[str, JsonValue] = payload.model_dump(mode="json")
-    if plain.get("order_hash", "") is None:
-        del plain["order_hash"]
+    for later in ("order_hash", "cluster"):
+        if plain.get(later, "") is None:
+            del plain[later]
     return plain
 
 

@@ -96,10 +96,35 @@ def check_judgement(judgement: OutcomeJudged, *, keyring: Keyring, now: datetime
     return _signer(keys, judge, "judge", lambda one: is_judgement_of(one, judgement))
 
 
-def check_control(control: ControlIssued, *, keyring: Keyring, now: datetime) -> KeyEntry:
-    """Return the key that signed a control, if it may; raises `DecisionRejected`."""
+def check_pause(control: ControlIssued, *, keyring: Keyring, now: datetime) -> KeyEntry:
+    """Return the key that signed a pause; raises `DecisionRejected`.
+
+    It fails safe: an ended or revoked key has signed it all the same, and so has an operator of
+    another cluster.
+    """
+    name = control.payload.operator
+    keys = tuple(
+        key for key in keyring.keys if key.name == name and Purpose.CONTROL in key.purposes
+    )
+    return _check_control(control, keys, now)
+
+
+def check_resume(
+    control: ControlIssued, *, keyring: Keyring, now: datetime, cluster: str, came: datetime
+) -> KeyEntry:
+    """Return the key that signed a resume of this cluster; raises `DecisionRejected`.
+
+    came: when the broker took it; the key must have been valid then, and not be revoked now.
+    """
+    said, name = control.payload.cluster, control.payload.operator
+    if said != cluster:
+        named = "names no cluster" if said is None else f"for {said}"
+        raise DecisionRejected(RejectCode.WRONG_CLUSTER, f"{named}, this is {cluster}")
+    return _check_control(control, keyring.serving(name, Purpose.CONTROL, came), now)
+
+
+def _check_control(control: ControlIssued, keys: tuple[KeyEntry, ...], now: datetime) -> KeyEntry:
     payload = control.payload
-    keys = keyring.serving(payload.operator, Purpose.CONTROL, now)
     key = _signer(keys, payload.operator, "control", lambda one: is_control_of(one, control))
     if payload.issued_at > now + MAX_CLOCK_SKEW:  # it would outlive every later order
         raise DecisionRejected(

@@ -51,7 +51,11 @@ class ControlKind(StrEnum):
 
 
 class ControlPayload(Order):
-    """What an operator signs. `subject` is empty: pause and resume are about the one executor."""
+    """What an operator signs. `subject` is empty: pause and resume are about the one executor.
+
+    cluster: which AOI is meant. It is left out where it is null: such a control may pause, but
+    resumes nothing.
+    """
 
     kind: ControlKind
     subject: str = ""
@@ -59,6 +63,7 @@ class ControlPayload(Order):
     issued_at: datetime
     expires: datetime | None = None
     reason: str = Field(default="", max_length=2000)
+    cluster: str | None = Field(default=None, max_length=256)
 
 
 class ControlIssued(Fact):

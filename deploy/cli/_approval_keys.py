@@ -98,6 +98,8 @@ def revoke(
         write_keyring(ring, tuple(_revoked(one) if one in meant else one for one in known))
     for one in meant:
         typer.echo(f"revoked {one.public_key} of {name}")
+        if Purpose.CONTROL in one.purposes:
+            typer.echo("resumes that it signed count no more: see `aoi executor status`")
 
 
 def list_keys(as_json: AsJsonLines = False, keyring: Ring = None) -> None:

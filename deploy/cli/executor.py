@@ -2,6 +2,7 @@
 
 Invariant: pause and resume are signed with an operator's key and published once; the Executor
 checks the signature itself. `status` reads the topics alone, with the Executor's own functions.
+Which cluster is meant is the gate's setting (`AOI_GATE__CLUSTER`); a resume for another is none.
 """
 
 from contextlib import suppress
@@ -23,15 +24,15 @@ from agents.contracts.execution import ActSettled
 from agents.contracts.feedback import ControlKind, ControlPayload
 from agents.contracts.ids import EventId, derive
 from agents.executor.breaker import Breaker
-from agents.settings import ExecutorSettings
+from agents.settings import ExecutorSettings, GateSettings
 from agents.worker import Poison
 from deploy.cli._login import AsJson, Credentials, login, places, run, shown
 from deploy.cli._request_view import plain
 from deploy.cli._signer import signer
 from streams import history
 from streams import login as kafka_login
-from streams.broadcast import Controls
 from streams.codec import decode
+from streams.controls import Controls
 from streams.host import now
 from streams.ledger import LedgerIndex
 from streams.settings import KafkaSettings
@@ -167,13 +168,15 @@ def _last(standing: Standing) -> list[tuple[datetime, ActSettled]]:
 
 async def _standing(kafka: KafkaSettings) -> Standing:
     limits = ExecutorSettings()
-    controls, ledger = Controls(Keyring.load(places().keyring), now), LedgerIndex()
+    ledger = LedgerIndex()
+    controls = Controls(Keyring.load(places().keyring), now, GateSettings().cluster)
     async for received in history.history(kafka, [CONTROLS, LEDGER]):
         if received.source.topic == LEDGER.name:
             ledger.take(received)
         elif received.record.value is not None:
             with suppress(Poison):  # the Executor skips what it can't read, too
-                controls.on_event(decode(received, CONTROLS.facts))
+                event = decode(received, CONTROLS.facts, broker_time=CONTROLS.broker_time)
+                controls.on_event(event)
     breaker = Breaker(
         limit=limits.max_failures,
         window=timedelta(seconds=limits.failure_window_seconds),
@@ -194,9 +197,12 @@ def _order(
     with shown():
         path = file or places().keys / f"{name or OPERATOR}.key"
         by, key = signer(path, places().keyring, name, now(), Purpose.CONTROL)
-    payload = ControlPayload(kind=kind, operator=by, issued_at=issued, expires=until, reason=reason)
+    cluster = GateSettings().cluster
+    payload = ControlPayload(
+        kind=kind, operator=by, issued_at=issued, expires=until, reason=reason, cluster=cluster
+    )
     run(_send(login(OPERATOR, credentials), payload, key))
-    typer.echo(f"{kind} sent as {by}")
+    typer.echo(f"{kind} sent as {by} for cluster {cluster}")
 
 
 async def _send(kafka: KafkaSettings, payload: ControlPayload, key: SigningKey) -> None:
@@ -205,7 +211,7 @@ async def _send(kafka: KafkaSettings, payload: ControlPayload, key: SigningKey) 
         id=EventId(derive("control", control.signature)),
         source=f"/operators/{payload.operator}",
         time=now(),
-        key=payload.kind,  # compaction keeps the last pause and the last resume
+        key=payload.kind,
         fact=control,
     )
     async with AIOKafkaProducer(acks="all", **kafka_login.aiokafka(kafka)) as producer:

@@ -10,7 +10,7 @@ from agents.contracts.envelope import Event
 from agents.reducer import Output
 from agents.roles import Role
 from agents.worker import Transient, Worker
-from streams.broadcast import Controls
+from streams.controls import Controls
 
 
 @dataclass(slots=True, kw_only=True)

@@ -7,7 +7,7 @@ neither makes the role unready, since a restart would mend nothing.
 from dataclasses import dataclass
 
 from agents.executor.step import ExecutorWorker
-from streams.broadcast import Controls
+from streams.controls import Controls
 from streams.metrics import STOPPED
 
 

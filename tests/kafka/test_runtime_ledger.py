@@ -22,8 +22,9 @@ from agents.incident import Current
 from agents.worker import Fatal
 from streams import login, topics
 from streams.audit_trail import KafkaAuditTrail
-from streams.broadcast import Broadcast, Controls, observer_view
+from streams.broadcast import Broadcast, observer_view
 from streams.codec import Received, Record, Source, encode
+from streams.controls import Controls
 from streams.follow import Follower
 from streams.ledger import KafkaLedger, LedgerIndex
 from streams.settings import KafkaSettings
@@ -186,11 +187,11 @@ async def test_broadcasts_are_read_before_ready_and_followed_after(space: Any) -
 
 def test_a_pause_holds_until_it_is_resumed_and_only_with_an_operators_key() -> None:
     key, stranger = SigningKey.generate(), SigningKey.generate()
-    controls = Controls(Keyring((key.entry("ops", Purpose.CONTROL),)), clock)
+    controls = Controls(Keyring((key.entry("ops", Purpose.CONTROL),)), clock, "lab")
 
     def order(kind: ControlKind, by: SigningKey, minute: int) -> Event:
         issued = datetime(2026, 11, 23, 7, minute, tzinfo=UTC)
-        payload = ControlPayload(kind=kind, operator="ops", issued_at=issued)
+        payload = ControlPayload(kind=kind, operator="ops", issued_at=issued, cluster="lab")
         return Event(
             id=EventId("c"), source="t", time=issued, key="k", fact=sign_control(by, payload)
         )

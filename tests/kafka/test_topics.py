@@ -33,10 +33,10 @@ def test_drift_is_mended(space: "Space") -> None:
         name=name,
         operation=Operation.WRITE,
     )
-    cluster.mend(kafka, Diff(grant=(stale,), alter={name: {"cleanup.policy": "delete"}}))
+    cluster.mend(kafka, Diff(grant=(stale,), alter={name: {"cleanup.policy": "compact"}}))
     done = cluster.apply(settings)
     assert done.revoke == (stale,)
-    assert done.alter == {name: {"cleanup.policy": "compact"}}
+    assert done.alter == {name: {"cleanup.policy": "delete"}}
     assert cluster.compare(kafka, settings).empty
 
 

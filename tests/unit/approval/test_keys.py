@@ -22,7 +22,7 @@ from agents.approval.signing import (
     sign_control,
     sign_judgement,
 )
-from agents.approval.verify import DecisionRejected, check_control, check_judgement
+from agents.approval.verify import DecisionRejected, check_judgement, check_pause
 from agents.contracts.feedback import ControlKind, ControlPayload, Judgement, JudgementPayload
 from agents.contracts.ids import IncidentId
 
@@ -171,7 +171,7 @@ def test_a_control_from_the_future_is_refused() -> None:
     keys = Keyring((KEY.entry("otto", Purpose.CONTROL),))
     ahead = control(issued_at=NOW + timedelta(minutes=6))
     with pytest.raises(DecisionRejected) as caught:
-        check_control(sign_control(KEY, ahead), keyring=keys, now=NOW)
+        check_pause(sign_control(KEY, ahead), keyring=keys, now=NOW)
     assert caught.value.code == "not_yet_valid"
 
 
@@ -194,17 +194,17 @@ def test_a_judgement_needs_a_judge_s_key() -> None:
 
 def test_a_control_needs_an_operator_s_key_and_its_time() -> None:
     keys = Keyring((KEY.entry("otto", Purpose.CONTROL),))
-    assert check_control(sign_control(KEY, control()), keyring=keys, now=NOW).name == "otto"
+    assert check_pause(sign_control(KEY, control()), keyring=keys, now=NOW).name == "otto"
     for payload, key, code in (
         (control(expires=NOW), KEY, "expired"),
         (control(), OTHER, "bad_signature"),
         (control(operator="eve"), KEY, "unknown_key"),
     ):
         with pytest.raises(DecisionRejected) as caught:
-            check_control(sign_control(key, payload), keyring=keys, now=NOW)
+            check_pause(sign_control(key, payload), keyring=keys, now=NOW)
         assert caught.value.code == code
     later = control(expires=NOW + timedelta(seconds=1))
-    check_control(sign_control(KEY, later), keyring=keys, now=NOW)
+    check_pause(sign_control(KEY, later), keyring=keys, now=NOW)
 
 
 def test_a_signature_of_one_kind_is_worthless_as_another() -> None:

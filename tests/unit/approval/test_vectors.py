@@ -31,4 +31,4 @@ def test_javascript_makes_the_same_bytes_and_signatures() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) == 19
+    assert int(done.stdout) == 20

@@ -14,9 +14,10 @@ from agents.approval.verify import (
     DecisionRejected,
     OrderRejected,
     RejectCode,
-    check_control,
     check_decision,
     check_judgement,
+    check_pause,
+    check_resume,
 )
 from agents.contracts.approval import DecisionPayload, DecisionVerdict
 from agents.contracts.feedback import ControlKind, ControlPayload, Judgement, JudgementPayload
@@ -52,7 +53,14 @@ def control(key: SigningKey = KEY, name: str = "anna", **changes: object) -> Cal
         "issued_at": NOW,
     }
     signed = sign_control(key, ControlPayload.model_validate(fields | changes))
-    return lambda **about: check_control(signed, **about)
+    if signed.payload.kind is ControlKind.PAUSE_EXECUTOR:
+        return lambda **about: check_pause(signed, **about)
+    return lambda **about: check_resume(signed, cluster="lab", came=about["now"], **about)
+
+
+def resumed(key: SigningKey = KEY, name: str = "anna", **changes: object) -> Callable[..., object]:
+    whole = {"kind": ControlKind.RESUME_EXECUTOR, "cluster": "lab"} | changes
+    return control(key, name, **whole)
 
 
 def judged(key: SigningKey = KEY, name: str = "anna") -> Callable[..., object]:
@@ -82,6 +90,10 @@ FAR = "2026-11-23 12:05:01+00:00"
         (decision(OTHER), FORGED),
         (judged(OTHER), FORGED),
         (control(OTHER), FORGED),
+        (resumed(name="eve"), UNKNOWN.format("control")),
+        (resumed(OTHER), FORGED),
+        (resumed(cluster=None), "wrong_cluster: names no cluster, this is lab"),
+        (resumed(cluster="prod"), "wrong_cluster: for prod, this is lab"),
         (decision(not_before=NOW + SECOND), f"not_yet_valid: valid from {LATER}, it is {NOON}"),
         (decision(expires=NOW), f"expired: expired at {NOON}, it is {NOON}"),
         (control(expires=NOW), f"expired: expired at {NOON}, it is {NOON}"),
@@ -109,6 +121,7 @@ def test_what_does_not_count_is_told_in_full(check: Callable[..., object], told:
         decision(expires=NOW + MAX_VALIDITY),
         judged(),
         control(),
+        resumed(),
         control(issued_at=NOW + MAX_CLOCK_SKEW),
         control(expires=NOW + SECOND),
     ],
@@ -117,7 +130,7 @@ def test_what_counts_to_the_last_second_counts(check: Callable[..., object]) -> 
     assert check(keyring=ALL, now=NOW) == ALL.keys[0]
 
 
-@pytest.mark.parametrize("make", [decision, judged, control])
+@pytest.mark.parametrize("make", [decision, judged, resumed])
 def test_a_key_counts_in_its_own_time_only(make: Callable[[], Callable[..., object]]) -> None:
     (entry,) = ALL.keys
     for change in ({"not_after": NOW}, {"not_before": NOW + SECOND}, {"revoked": True}):

@@ -15,7 +15,7 @@ from agents.contracts.feedback import ControlKind, ControlPayload
 from agents.contracts.ids import EventId
 from agents.roles import Role
 from agents.worker import Transient
-from streams.broadcast import Controls
+from streams.controls import Controls
 from streams.run import notes
 from streams.workers.pausable import PausableWorker
 from streams.workers.stopped import StopsTold
@@ -28,7 +28,8 @@ PAUSE, RESUME = ControlKind.PAUSE_EXECUTOR, ControlKind.RESUME_EXECUTOR
 def control(kind: ControlKind, minute: int, **changes: object) -> Event:
     issued = NOW + timedelta(minutes=minute)
     payload = ControlPayload.model_validate(
-        {"kind": kind, "operator": "ops", "issued_at": issued, "reason": "drill"} | changes
+        {"kind": kind, "operator": "ops", "issued_at": issued, "reason": "drill", "cluster": "lab"}
+        | changes
     )
     return Event(
         id=EventId("c"), source="t", time=issued, key=kind, fact=sign_control(KEY, payload)
@@ -36,7 +37,7 @@ def control(kind: ControlKind, minute: int, **changes: object) -> Event:
 
 
 def controls(at: datetime = NOW + timedelta(minutes=9)) -> Controls:
-    return Controls(Keyring((KEY.entry("ops", Purpose.CONTROL),)), lambda: at)
+    return Controls(Keyring((KEY.entry("ops", Purpose.CONTROL),)), lambda: at, "lab")
 
 
 @dataclass(slots=True)
@@ -95,7 +96,7 @@ def test_a_pause_with_an_end_ends() -> None:
 def test_a_control_by_a_key_that_was_revoked_meanwhile_is_skipped(tmp_path: Path) -> None:
     path, entry = tmp_path / "keyring.json", KEY.entry("ops", Purpose.CONTROL)
     write_keyring(path, (entry,))
-    standing = Controls(Keyring.load(path), lambda: NOW)
+    standing = Controls(Keyring.load(path), lambda: NOW, "lab")
     write_keyring(path, (entry.model_copy(update={"revoked": True}),))
     standing.on_event(control(RESUME, 0))
     assert standing.resumed_at is None
