@@ -17,6 +17,7 @@ from pydantic import BaseModel, JsonValue
 from agents.approval.audit import AuditChain, sign_head
 from agents.approval.binding import order_hash
 from agents.approval.canonical import action_hash
+from agents.approval.keyring import voice
 from agents.approval.signing import SigningKey, sign_decision
 from agents.contracts.action import Action, Preview
 from agents.contracts.approval import (
@@ -307,10 +308,11 @@ class _Turn:
             "policy-version": payload.policy_version == self.gate.policy.version,
             "not-yet-valid": payload.not_before <= self.event.time,
             "expired": self.event.time < min(payload.expires, pending.expires),
-            "approver-is-proposer": payload.approver not in {PROPOSER, GATE_KEY},
+            "approver-is-proposer": voice(payload.approver) not in {PROPOSER, GATE_KEY},
             # who approved may still refuse: a refusal always counts
             "second-decision": payload.verdict is DecisionVerdict.REFUSE
-            or payload.approver not in {one.payload.approver for one in pending.decisions},
+            or voice(payload.approver)
+            not in {voice(one.payload.approver) for one in pending.decisions},
         }
         return next((name for name, holds in checks.items() if not holds), None)
 

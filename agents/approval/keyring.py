@@ -1,7 +1,8 @@
 """The public keys that are trusted, each for named purposes and a span of time.
 
 Invariant: a key that is not listed, is revoked, is outside its time or is meant for something else
-is no key; a file that others may write, or that is malformed, leaves no key at all. The file:
+is no key; a file that others may write or own, or that is malformed, leaves no key at all. Names
+that look the same are one voice, so the keyring holds one spelling of each. The file:
 `{"keys": [{"name", "public_key" (base64), "purposes", "not_before", "not_after", "revoked"}]}`.
 """
 
@@ -9,6 +10,8 @@ import base64
 import json
 import os
 import stat
+import unicodedata
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -17,8 +20,10 @@ from typing import Self
 from pydantic import AwareDatetime, Field, ValidationError, field_validator
 
 from agents.contracts.model_base import Order
+from agents.invisible import INVISIBLE
 
 _KEY_BYTES = 32
+Mark = tuple[int, ...]
 
 
 class Purpose(StrEnum):
@@ -33,6 +38,12 @@ class Purpose(StrEnum):
 
 class KeyringInvalid(Exception):
     """The keyring or key file cannot be trusted; the message says what to change."""
+
+
+def voice(name: str) -> str:
+    """Return what a name is compared by where persons are counted: `Anna ` is `anna`, too."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return " ".join(INVISIBLE.sub("", folded).split())
 
 
 class KeyEntry(Order):
@@ -85,7 +96,7 @@ class Keyring:
 
     def __init__(self, keys: tuple[KeyEntry, ...], path: Path | None = None) -> None:
         self._path = path
-        self._seen: tuple[int, int, int] | None = None
+        self._seen: Mark | None = None
         self._keys = keys
         _check_distinct(keys)
 
@@ -117,8 +128,7 @@ class Keyring:
         if self._path is None:
             return False
         try:
-            status = self._path.stat()
-            mark = (status.st_mtime_ns, status.st_size, status.st_ino)
+            mark = _mark(self._path.stat())
             if mark == self._seen:
                 return False
             self._keys = read_keyring(self._path).keys
@@ -131,11 +141,18 @@ class Keyring:
 
 
 def read_keyring(path: Path) -> KeyringFile:
-    """Return the content of a keyring file that only its owner may write."""
-    if path.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    """Return the content of a keyring file that only this process's user or root may write."""
+    with path.open("rb") as file:  # asked of the open file: another may be under its name by now
+        status = os.fstat(file.fileno())
+        content = file.read()
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise KeyringInvalid("expected a file that only its owner may write: chmod 644")
+    if status.st_uid not in {0, os.geteuid()}:
+        raise KeyringInvalid(
+            f"expected user {os.geteuid()}'s file or root's, got user {status.st_uid}'s: chown it"
+        )
     try:
-        return KeyringFile.model_validate_json(path.read_bytes())
+        return KeyringFile.model_validate_json(content)
     except ValidationError as error:
         raise KeyringInvalid(f"expected a keyring: {error.errors()[0]['msg']}") from error
 
@@ -152,6 +169,18 @@ def write_keyring(path: Path, keys: tuple[KeyEntry, ...]) -> None:
 def write_private(path: Path, data: bytes) -> None:
     """Write a private file, mode 0600, whole or not at all."""
     _replace(path, data, 0o600)
+
+
+def _mark(status: os.stat_result) -> Mark:
+    """Return what changes with the file's content, its place, or who may write it."""
+    return (
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_size,
+        status.st_ino,
+        status.st_mode,
+        status.st_uid,
+    )
 
 
 def _replace(path: Path, data: bytes, mode: int) -> None:
@@ -172,6 +201,7 @@ def _replace(path: Path, data: bytes, mode: int) -> None:
 def _check_distinct(keys: tuple[KeyEntry, ...]) -> None:
     """Refuse two endless keys of one name, mixed purposes, and one key under two entries."""
     valid = [key for key in keys if not key.revoked]
+    _check_spelled(key.name for key in valid)
     endless = [key.name for key in valid if key.not_after is None]
     if len(set(endless)) != len(endless):
         raise KeyringInvalid(
@@ -181,3 +211,14 @@ def _check_distinct(keys: tuple[KeyEntry, ...]) -> None:
         raise KeyringInvalid("expected the keys of one name to have the same purposes")
     if len({key.public_key for key in keys}) != len(keys):
         raise KeyringInvalid("expected each key under one name")
+
+
+def _check_spelled(names: Iterable[str]) -> None:
+    """Refuse one voice in two spellings, and a name that nobody sees."""
+    spelled: dict[str, str] = {}
+    for name in names:
+        first = spelled.setdefault(voice(name), name)
+        if first != name:
+            raise KeyringInvalid(f"expected one spelling of a name, got {first!r} and {name!r}")
+    if "" in spelled:
+        raise KeyringInvalid(f"expected a name that can be seen, got {spelled['']!r}")

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from agents.approval.binding import bound_by_order, order_hash
 from agents.approval.canonical import action_hash
-from agents.approval.keyring import KeyEntry, Keyring, Purpose
+from agents.approval.keyring import KeyEntry, Keyring, Purpose, voice
 from agents.approval.signing import is_control_of, is_decision_of, is_judgement_of
 from agents.contracts.approval import ActionApproved, ActionDecided, DecisionVerdict
 from agents.contracts.feedback import ControlIssued, OutcomeJudged
@@ -271,9 +271,9 @@ def _check_signers(
     automatic: bool,
 ) -> None:
     """Refuse the proposer, one voice counted twice, too few, and the gate out of its place."""
-    if any(key.name == context.proposer for key in signers):
+    if any(voice(key.name) == voice(context.proposer) for key in signers):
         raise OrderRejected(RejectCode.PROPOSER_APPROVES, f"{context.proposer} proposed the act")
-    if len({key.name for key in signers}) != len(signers):  # two keys of one name are one voice
+    if len({voice(key.name) for key in signers}) != len(signers):  # keys of a name are one voice
         raise OrderRejected(RejectCode.DUPLICATE_APPROVER, "one approver signed more than once")
     by_gate = [key for key in signers if Purpose.GATE in key.purposes]
     if by_gate:

@@ -2,12 +2,14 @@
 
 Invariant: no text can hold a mark of the envelope, whatever it is made of: marks are taken out
 until none is left, signs that look like them are written as plain ones first, and characters that
-nobody sees (zero-width, direction, control) are dropped, since they could hide one. Printable text
-without marks is not changed.
+nobody sees (zero-width, direction, control, what Unicode calls ignorable) are dropped, since they
+could hide one. Printable text without marks is not changed.
 """
 
 import re
 import unicodedata
+
+from agents.invisible import INVISIBLE
 
 OPEN, CLOSE = "<<<", ">>>"
 
@@ -26,7 +28,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.:/-]{0,253}")
 def harmless(text: str) -> str:
     """Return the text without the marks of the envelope and without what nobody sees."""
     if not text.isascii():
-        text = "".join(filter(_is_seen, text.translate(_LOOKALIKES)))
+        text = "".join(filter(_is_seen, INVISIBLE.sub("", text).translate(_LOOKALIKES)))
     text = _UNSEEN.sub("", text)
     while OPEN in text or CLOSE in text:
         text = text.replace(OPEN, "<").replace(CLOSE, ">")

@@ -202,6 +202,17 @@ async def test_a_rotated_key_is_no_second_voice() -> None:
     assert await made.answer(made.decision(OTTO)) == "second-decision"
 
 
+@pytest.mark.parametrize("name", ["Alice", "alice ", "\uff41lice"])
+async def test_another_spelling_is_no_second_voice(name: str) -> None:
+    made = await court(approvers=2)
+    assert await made.answer(made.decision()) == "counted"
+    made.keys = (OTTO.entry(name, Purpose.APPROVE),)
+    assert await made.answer(made.decision(OTTO, name)) == "second-decision"
+    own = PROPOSER.upper()
+    made.keys = (OTTO.entry(own, Purpose.APPROVE),)
+    assert await made.answer(made.decision(OTTO, own)) == "approver-is-proposer"
+
+
 # -- orders: what comes of the attack at the Executor
 
 SCALED: Action = ScaleWorkload.model_validate(

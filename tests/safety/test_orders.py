@@ -224,6 +224,18 @@ def test_every_signed_field_is_covered_by_the_signature(field: str) -> None:
     assert check(order(forged), None, NOW + timedelta(minutes=2)) == "bad_signature"
 
 
+@pytest.mark.parametrize("name", ["Anna", "anna ", "\uff41nna", "an\u200bna"])
+def test_one_person_in_two_spellings_is_no_second_approver(name: str) -> None:
+    both = order(decided(DELETE), decided(DELETE, OTTO, name), action=DELETE)
+    one, two = entry(ANNA, "anna", Purpose.APPROVE), entry(OTTO, name, Purpose.APPROVE)
+    with pytest.raises(KeyringInvalid, match="one spelling"):
+        Keyring((one, two))
+    known = Keyring((one,))
+    known._keys = (one, two)
+    assert check(both, known) == "duplicate_approver"
+    assert check(order(), proposer=name) == "proposer_approves"
+
+
 def test_the_proposer_is_never_the_approver() -> None:
     assert check(order(), proposer="anna") == "proposer_approves"
     both = order(decided(), decided(key=OTTO, approver="otto"))

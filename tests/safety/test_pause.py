@@ -117,11 +117,15 @@ def spoiled(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
 
 
+def writable(path: Path) -> None:
+    path.chmod(0o666)
+
+
 def gone(path: Path) -> None:
     path.unlink()
 
 
-@pytest.mark.parametrize("spoil", [spoiled, gone])
+@pytest.mark.parametrize("spoil", [spoiled, writable, gone])
 def test_what_comes_while_the_keyring_is_bad_is_judged_when_it_is_mended(
     tmp_path: Path, spoil: Callable[[Path], None]
 ) -> None:

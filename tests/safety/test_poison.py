@@ -122,6 +122,15 @@ def test_seven_marks_in_a_row_leave_none() -> None:
         assert OPEN not in harmless("<" * size) and CLOSE not in harmless(">" * size)
 
 
+IGNORABLE = "\u00ad\u034f\u115f\u1160\u17b5\u180f\u3164\ufe00\ufe0f\uffa0\ufff1\U000e0100\U000e01ef"
+
+
+@pytest.mark.parametrize("unseen", IGNORABLE, ids=ascii)
+def test_no_mark_comes_about_by_what_nobody_sees(unseen: str) -> None:
+    for mark in (OPEN, CLOSE):
+        assert harmless(unseen.join((*mark, "GUIDE 1"))) == f"{mark[0]}GUIDE 1"
+
+
 def test_what_people_can_read_is_not_changed() -> None:
     text = "geo  1/1\tRunning -> <none> << ok >> [x2] grüße 漢字 ✓"
     assert harmless(text) == text

@@ -13,6 +13,7 @@ from agents.approval.keyring import (
     KeyringInvalid,
     Purpose,
     read_keyring,
+    voice,
     write_keyring,
 )
 from agents.approval.signing import (
@@ -90,6 +91,50 @@ def test_a_keyring_is_reloaded_when_its_file_changes(tmp_path: Path) -> None:
     assert found.public_key == OTHER.public_key
 
 
+def test_a_keyring_with_the_old_time_and_size_is_another_one_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "keyring.json"
+    write_keyring(path, (KEY.entry("lab", Purpose.JUDGE),))
+    keyring, before = Keyring.load(path), path.stat()
+    content = path.read_text().replace(KEY.public_key, OTHER.public_key)
+    with path.open("r+") as file:
+        file.write(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
+    assert keyring.reload_if_changed()
+    assert keyring.keys[0].public_key == OTHER.public_key
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file away")
+def test_a_keyring_of_another_user_leaves_no_key(tmp_path: Path) -> None:
+    path = tmp_path / "keyring.json"
+    write_keyring(path, (KEY.entry("lab", Purpose.JUDGE),))
+    keyring = Keyring.load(path)
+    os.chown(path, 4711, -1)
+    with pytest.raises(KeyringInvalid, match="got user 4711's: chown it"):
+        keyring.reload_if_changed()
+    os.chown(path, 0, -1)
+    assert keyring.reload_if_changed()
+
+
+SPELLINGS = ["Alice", "alice ", " alice", "ALICE", "\uff41lice", "ali\u200bce", "alice\ufe0f"]
+
+
+@pytest.mark.parametrize("other", SPELLINGS)
+def test_a_name_has_one_spelling_in_a_keyring(other: str) -> None:
+    assert voice(other) == voice("alice")
+    one, two = KEY.entry("alice", Purpose.APPROVE), OTHER.entry(other, Purpose.APPROVE)
+    with pytest.raises(KeyringInvalid, match="expected one spelling of a name, got 'alice' and"):
+        Keyring((one, two))
+    Keyring((one, two.model_copy(update={"revoked": True})))
+    assert len({voice(name) for name in ("alice", "al ice", "alicia", "al\u00efce")}) == 4
+
+
+@pytest.mark.parametrize("name", [" ", "\u200b", "\u3164"])
+def test_a_name_can_be_seen(name: str) -> None:
+    with pytest.raises(KeyringInvalid, match="expected a name that can be seen"):
+        Keyring((KEY.entry(name, Purpose.APPROVE),))
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -118,10 +163,13 @@ def test_a_keyring_that_others_may_write_or_that_is_gone_leaves_no_key(tmp_path:
     path = tmp_path / "keyring.json"
     write_keyring(path, (KEY.entry("lab", Purpose.JUDGE),))
     keyring = Keyring.load(path)
-    path.chmod(0o666)
-    os.utime(path, ns=(1, 1))
-    with pytest.raises(KeyringInvalid, match="chmod 644"):
-        keyring.reload_if_changed()
+    for mode in (0o666, 0o664, 0o646):  # nothing but the mode tells of it
+        path.chmod(mode)
+        with pytest.raises(KeyringInvalid, match="chmod 644"):
+            keyring.reload_if_changed()
+        path.chmod(0o644)
+        assert keyring.reload_if_changed()
+        assert not keyring.reload_if_changed()
     path.unlink()
     with pytest.raises(KeyringInvalid):
         keyring.reload_if_changed()
