@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.contracts.approval import ActionApproved, ActionRefused
+from agents.invisible import INVISIBLE
 from agents.policy.actions import words_of
 from streams.approvals.client import Asked
 from streams.approvals.shown import shown_of, typed
@@ -24,15 +25,17 @@ DRY_RUN = Text("dry run, as the preview says: not signed")
 
 
 def plain(text: str) -> Text:
-    """Return text with control and direction characters made visible."""
+    """Return text with control, direction and invisible characters made visible."""
     return Text(
         "".join(
-            f"\\u{ord(one):04x}"
-            if unicodedata.category(one) in {"Cc", "Cf"} and one not in KEPT_CONTROLS
-            else one
+            f"\\u{ord(one):04x}" if _is_unseen(one) and one not in KEPT_CONTROLS else one
             for one in text
         )
     )
+
+
+def _is_unseen(one: str) -> bool:
+    return unicodedata.category(one) in {"Cc", "Cf", "Zl", "Zp"} or bool(INVISIBLE.match(one))
 
 
 def panel(asked: Asked, now: datetime) -> RenderableType:

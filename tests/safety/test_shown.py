@@ -100,5 +100,5 @@ def test_an_honest_request_is_signed_and_its_order_is_accepted() -> None:
 
 @pytest.mark.parametrize("name", ["approval_id", "incident_id", "cluster", "proposer"])
 def test_no_member_is_markup_or_moves_the_terminal(name: str) -> None:
-    text = printed(panel(request(RESTART, **{name: "[bold]x[/]\x1b[2K\u202ey"}), NOW))
-    assert "[bold]x[/]\\u001b[2K\\u202ey" in text
+    text = printed(panel(request(RESTART, **{name: "[bold]x[/]\x1b[2K\u202ey\ufe0f"}), NOW))
+    assert "[bold]x[/]\\u001b[2K\\u202ey\\ufe0f" in text
