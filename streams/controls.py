@@ -3,8 +3,8 @@
 Invariant: a pause fails safe. If a key that the keyring gives its operator for controls has signed
 it, valid or ended or revoked by now, it holds until its own end or a later resume. A resume counts
 only for this cluster, by a key that was valid when the broker took it and is not revoked. What
-comes while the keyring can't be read is judged when it can; resumes and what was refused are judged
-again when the keyring is another one.
+comes while the keyring can't be read is judged when it can, and a pause holds until then; resumes
+and what was refused are judged again when the keyring is another one.
 """
 
 from collections import deque
@@ -47,9 +47,16 @@ class Controls:
     def pause(self) -> ControlPayload | None:
         """The newest pause that holds now: who ordered it, when and why; None while none does."""
         resumed, now = self.resumed_at, self.clock()
+        # one that waits for the keyring holds as well: an order could begin as it is mended
+        waiting = (
+            event.fact.payload
+            for event in self._waiting
+            if isinstance(event.fact, ControlIssued)
+            and event.fact.payload.kind is ControlKind.PAUSE_EXECUTOR
+        )
         holding = (
             one
-            for one in self._pauses
+            for one in (*self._pauses, *waiting)
             if (one.expires is None or now < one.expires)
             and (resumed is None or resumed < one.issued_at)
         )
@@ -71,8 +78,7 @@ class Controls:
         try:
             self.keyring.reload_if_changed()
         except KeyringInvalid as error:  # nothing is done meanwhile: the Executor waits as well
-            if self._waiting:
-                log.warning("controls wait", number=len(self._waiting), reason=str(error))
+            log.debug("controls wait", number=len(self._waiting), reason=str(error))
             return
         if self.keyring.keys != self._keys:
             self._keys = self.keyring.keys
@@ -96,7 +102,7 @@ class Controls:
                     control, keyring=self.keyring, now=now, cluster=self.cluster, came=event.time
                 )
                 self._resumes.setdefault(payload, event)  # one that is sent again came before
-        # a time without a zone, or beyond the calendar, has no canonical form: nobody signed it
+        # a time beyond the calendar has no canonical form: nobody signed it
         except (OrderRejected, ValueError, OverflowError) as error:
             log.warning("control skipped", event_id=event.id, reason=str(error))
             self._refused.append(event)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from agents.contracts.ids import IncidentId, PlanId
 from agents.contracts.model_base import Fact, Order
@@ -60,8 +60,8 @@ class ControlPayload(Order):
     kind: ControlKind
     subject: str = ""
     operator: str = Field(min_length=1, max_length=256)
-    issued_at: datetime
-    expires: datetime | None = None
+    issued_at: AwareDatetime
+    expires: AwareDatetime | None = None
     reason: str = Field(default="", max_length=2000)
     cluster: str | None = Field(default=None, max_length=256)
 

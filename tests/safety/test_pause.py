@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from agents.approval.keyring import KeyEntry, Keyring, Purpose, write_keyring
 from agents.approval.signing import SigningKey, sign_control
@@ -35,6 +36,11 @@ def order(kind: str, hours: float, key: SigningKey = OLGA, **changes: object) ->
 
 def pause(hours: float = 0, **changes: object) -> Event:
     return order(ControlKind.PAUSE_EXECUTOR, hours, **changes)  # type: ignore[arg-type]  # a table
+
+
+def payload_of(control: Event) -> ControlPayload:
+    assert isinstance(control.fact, ControlIssued)
+    return control.fact.payload
 
 
 def resume(hours: float = 1, **changes: object) -> Event:
@@ -110,7 +116,7 @@ def test_a_shorter_pause_takes_no_longer_one_away() -> None:
     assert made.pause is not None
     assert made.pause.expires is not None
     made.clock = lambda: NOW + 3 * HOUR
-    assert made.pause == pause().fact.payload  # type: ignore[attr-defined]  # a control
+    assert made.pause == payload_of(pause())
 
 
 def spoiled(path: Path) -> None:
@@ -134,9 +140,10 @@ def test_what_comes_while_the_keyring_is_bad_is_judged_when_it_is_mended(
     made = standing(Keyring.load(path))
     spoil(path)
     made.on_event(pause())
-    assert not made.paused, "nothing is known of it yet, and the Executor does nothing meanwhile"
+    made.on_event(pause(key=EVE, reason="forged"))
+    assert made.paused, "the Executor does nothing while its keyring is bad, nor as it is mended"
     write_keyring(path, (entry(),))
-    assert made.paused
+    assert made.pause == payload_of(pause())
     spoil(path)
     made.on_event(resume())
     assert made.paused, "what was known before the keyring went bad is kept"
@@ -168,16 +175,20 @@ def test_a_resume_that_is_sent_again_ends_no_newer_pause() -> None:
     assert made.paused
 
 
-@pytest.mark.parametrize("issued", ["2026-11-23T11:00:00", "9999-12-31T23:59:59-12:00"])
 @pytest.mark.parametrize("kind", list(ControlKind))
-def test_a_time_that_nobody_can_sign_is_skipped(kind: ControlKind, issued: str) -> None:
+def test_a_time_that_nobody_can_sign_is_skipped(kind: ControlKind, tmp_path: Path) -> None:
     whole = sign_control(OLGA, ControlPayload(kind=kind, operator="olga", issued_at=NOW))
-    payload = ControlPayload.model_validate(
-        {"kind": kind, "operator": "olga", "issued_at": issued, "cluster": "prod"}
-    )
-    forged = ControlIssued(payload=payload, signature=whole.signature)
-    made = standing(Keyring((entry(),)), event(forged, key="k"), pause())
-    assert made.paused
+    far = datetime.fromisoformat("9999-12-31T23:59:59-12:00")
+    payload = whole.payload.model_copy(update={"issued_at": far, "cluster": "prod"})
+    forged = event(whole.model_copy(update={"payload": payload}), key="k")
+    assert standing(Keyring((entry(),)), forged, pause()).pause == payload_of(pause())
+    path = tmp_path / "keyring.json"
+    write_keyring(path, (entry(),))
+    keys = Keyring.load(path)
+    spoiled(path)
+    assert standing(keys, pause(), resume(), forged).paused
+    with pytest.raises(ValidationError, match="should have timezone info"):
+        order(kind, 0, issued_at="2026-11-23T11:00:00")
 
 
 def test_junk_under_the_key_of_a_pause_takes_nothing_away() -> None:
