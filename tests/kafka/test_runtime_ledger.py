@@ -208,6 +208,39 @@ def test_a_pause_holds_until_it_is_resumed_and_only_with_an_operators_key() -> N
     assert not controls.paused
 
 
+async def test_junk_and_a_resume_that_is_dated_back_take_no_pause_away(space: Any) -> None:
+    """What a stolen login of an operator's can send, with a key that has ended besides."""
+    now, olga, otto = datetime.now(UTC), SigningKey.generate(), SigningKey.generate()
+    ended = olga.entry("olga", Purpose.CONTROL).model_copy(
+        update={"not_after": now - timedelta(hours=1)}
+    )
+    keys = Keyring((ended, otto.entry("otto", Purpose.CONTROL)))
+
+    def order(kind: ControlKind, name: str, by: SigningKey, hours: float) -> Event:
+        issued = now - timedelta(hours=hours)
+        payload = ControlPayload(kind=kind, operator=name, issued_at=issued, cluster="lab")
+        signed = sign_control(by, payload)
+        return Event(id=EventId(name), source="t", time=issued, key="pause_executor", fact=signed)
+
+    operator = space.login("operator")
+    await post(
+        operator,
+        order(ControlKind.PAUSE_EXECUTOR, "olga", olga, 3),
+        order(ControlKind.RESUME_EXECUTOR, "olga", olga, 2),  # its time says: before the end
+        order(ControlKind.PAUSE_EXECUTOR, "otto", olga, 1),  # junk under the pause's own key
+    )
+    controls = Controls(keys, lambda: datetime.now(UTC), "lab")
+    view = Broadcast(space.login("executor"), (topics.CONTROLS,), controls.on_event)
+    await view.start()
+    assert controls.pause is not None
+    assert controls.pause.operator == "olga"
+    await post(operator, order(ControlKind.RESUME_EXECUTOR, "otto", otto, 0))
+    async with asyncio.timeout(10):
+        while controls.paused:
+            await asyncio.sleep(0.05)
+    await view.close()
+
+
 def test_only_a_one_partition_topic_is_followed() -> None:
     with pytest.raises(ValueError, match="one partition"):
         Follower(KafkaSettings(), topics.PLANS, lambda _: None)
