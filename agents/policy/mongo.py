@@ -19,10 +19,13 @@ _VARIABLE = (
     r"|process\.env\[[\"'][A-Z][A-Z0-9_]{0,63}[\"']\]"
     r"|_getEnv\([\"'][A-Z][A-Z0-9_]{0,63}[\"']\))"
 )
-_ROLE = (
-    rf"(?:{_STRING}"
-    rf"|\{{\s*[\"']?role[\"']?\s*:\s*{_STRING}\s*,\s*[\"']?db[\"']?\s*:\s*{_STRING}\s*\}})"
+# read by its places, not by its words: a role and a database may be called `role` and `db`, too
+_ONE_ROLE = re.compile(
+    rf"(?P<alone>{_STRING})"
+    rf"|\{{\s*[\"']?role[\"']?\s*:\s*(?P<role>{_STRING})\s*,"
+    rf"\s*[\"']?db[\"']?\s*:\s*(?P<db>{_STRING})\s*\}}"
 )
+_ROLE = f"(?:{re.sub(r'[?]P<[a-z]+>', '?:', _ONE_ROLE.pattern)})"
 _ROLES = rf"\[\s*(?P<roles>{_ROLE}(?:\s*,\s*{_ROLE}){{0,15}})\s*\]"
 _PLACE = rf"db(?:\.getSiblingDB\(\s*(?P<database>{_STRING})\s*\))?"
 _COMMANDS = (
@@ -224,11 +227,10 @@ def _bare(statement: str) -> str:
 
 def _roles(text: str, database: str) -> tuple[tuple[str, str], ...]:
     """Return (role, database) pairs; a role without a database is of the user's own."""
-    roles = []
-    for part in re.findall(_ROLE, text):
-        words = [word for word in re.findall(_STRING, part) if word[1:-1] not in {"role", "db"}]
-        roles.append((_plain(words[0]), _plain(words[1]) if len(words) > 1 else database))
-    return tuple(roles)
+    return tuple(
+        (_plain(found["alone"] or found["role"]), _plain(found["db"]) if found["db"] else database)
+        for found in _ONE_ROLE.finditer(text)
+    )
 
 
 def _variable(text: str) -> str | None:

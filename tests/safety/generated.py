@@ -29,7 +29,11 @@ from agents.policy.verbs import VERBS, WITHOUT_MEANING, Shape
 names = st.from_regex(r"[a-z]([-a-z0-9]{0,12}[a-z0-9])?", fullmatch=True)
 visible = st.characters(codec="utf-8", categories=["L", "N", "P", "S"])
 values = st.text(visible, max_size=20)
-mongo_words = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,20}", fullmatch=True)
+# words of the language itself are names of roles, databases and people like any other
+mongo_words = st.one_of(
+    st.sampled_from(["role", "db", "roles", "user", "pwd", "root", "admin"]),
+    st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,20}", fullmatch=True),
+)
 variables = st.from_regex(r"[A-Z][A-Z0-9_]{0,20}", fullmatch=True)
 _label_keys = st.from_regex(r"([a-z]{1,8}\.io/)?[a-z][a-z0-9]{0,8}", fullmatch=True)
 _label_values = st.from_regex(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,8}[A-Za-z0-9])?)?", fullmatch=True)
@@ -253,6 +257,29 @@ def _on_any_kind(draw: st.DrawFn) -> Action:
     return LabelResource.model_validate(
         {**place, "field": part, "pairs": pairs, "overwrite": overwrite}
     )
+
+
+
+
+@st.composite
+def role_lists(draw: st.DrawFn) -> tuple[str, tuple[tuple[str, str | None], ...]]:
+    """Return a list of roles as a person spells it, and what it means; None: the user's own."""
+    roles = draw(st.lists(st.tuples(mongo_words, st.none() | mongo_words), min_size=1, max_size=4))
+
+    def quoted(word: str) -> str:
+        mark = draw(st.sampled_from("\"'"))
+        return f"{mark}{word}{mark}"
+
+    def key(word: str) -> str:
+        return draw(st.sampled_from([word, quoted(word), f" {word} "]))
+
+    spelled = [
+        quoted(role)
+        if place is None
+        else f"{{{key('role')}:{quoted(role)} ,{key('db')}: {quoted(place)}}}"
+        for role, place in roles
+    ]
+    return f"[{', '.join(spelled)}]", tuple(roles)
 
 
 actions: st.SearchStrategy[Action] = st.one_of(

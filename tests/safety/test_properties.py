@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from agents.contracts.action import Action, DeletePod, RestartRollout, UndoRollout
 from agents.contracts.command import Command
 from agents.policy.actions import action_of, command_of, words_of
+from agents.policy.mongo import read_mongo
 from agents.policy.parse import parse
 from agents.policy.redact import redact
 from agents.policy.refusal import Refusal
@@ -21,7 +22,7 @@ from agents.policy.verbs import VERBS
 from tests.safety.attacks import ROWS
 from tests.safety.canary import CANARIES
 from tests.safety.fuzz_parser import text_of
-from tests.safety.generated import actions, commands, names
+from tests.safety.generated import actions, commands, names, role_lists
 from tests.safety.judge import ALLOW, circumstances, shipped
 from tests.safety.oracle import check
 from tests.safety.test_prompt import HARMLESS, PLANTED
@@ -116,6 +117,16 @@ def test_an_action_is_the_action_of_its_own_command(action: Action) -> None:
     assert action_of(command) == action
     assert action_of(parse(line_of(command))) == action
     assert words_of(action).endswith((".", "another.")) or ":" in words_of(action)
+
+
+@QUICK
+@given(role_lists())
+def test_roles_mean_what_they_say_however_they_are_called(
+    spelled: tuple[str, tuple[tuple[str, str | None], ...]],
+) -> None:
+    text, roles = spelled
+    call = read_mongo(("mongosh", "--eval", f'db.getSiblingDB("x").grantRolesToUser("u", {text})'))
+    assert call.roles == tuple((role, "x" if place is None else place) for role, place in roles)
 
 
 @QUICK

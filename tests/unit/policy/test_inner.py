@@ -131,6 +131,14 @@ REPAIRS = {
         "operation": "grant_roles",
         "roles": (("read", "a"),),
     },
+    f"""{SITE}.grantRolesToUser("ann", ["role", 'db', {{role: "role", db: "root"}}])""": {
+        "operation": "grant_roles",
+        "roles": (("role", "geo-db"), ("db", "geo-db"), ("role", "root")),
+    },
+    f'{SITE}.grantRolesToUser("ann", [{{"role": "readWrite", "db": "db"}}])': {
+        "operation": "grant_roles",
+        "roles": (("readWrite", "db"),),
+    },
     f'{SITE}.createUser({{user: "ann", pwd: process.env.PASS_1, roles: ["read"]}})': {
         "operation": "create_user",
         "password_variable": "PASS_1",
