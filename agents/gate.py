@@ -41,7 +41,7 @@ from agents.contracts.plan import PlanKind, PlanProposed
 from agents.policy.actions import command_of, read_act
 from agents.policy.commands import words_of
 from agents.policy.decide import Context, Policy, PreviewFacts, Ruling, Verdict
-from agents.policy.refusal import Refusal
+from agents.policy.refusal import ReasonCode, Refusal
 from agents.policy.render import line_of
 from agents.policy.risk import risk_of
 from agents.reducer import Output, ReducerState, Step
@@ -139,8 +139,12 @@ class _Turn:
         self.state = self.state.model_copy(update={"plans": (*self.state.plans, plan.plan_id)})
         try:
             action = read_act(plan.line or "", plan.namespace)
+            command_of(action)  # what has no line of its own can be neither shown nor ordered
         except Refusal as refusal:
             return self.refuse(plan, RefusedBy.POLICY, str(refusal.code), str(refusal))
+        except Exception as error:  # noqa: BLE001 - a defect of ours refuses the line, the incident goes on
+            message = f"the line could not be read: {error!r}"[:500]
+            return self.refuse(plan, RefusedBy.POLICY, ReasonCode.POLICY_ERROR, message)
         verdict = self._judge(plan, action, None)
         if verdict.ruling is Ruling.DENY:
             return self.refuse(plan, RefusedBy.POLICY, verdict.reason, verdict.message)

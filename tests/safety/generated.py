@@ -259,8 +259,6 @@ def _on_any_kind(draw: st.DrawFn) -> Action:
     )
 
 
-
-
 @st.composite
 def role_lists(draw: st.DrawFn) -> tuple[str, tuple[tuple[str, str | None], ...]]:
     """Return a list of roles as a person spells it, and what it means; None: the user's own."""

@@ -1,6 +1,7 @@
 """Properties over generated lines, actions and texts: no crash, no slip, linear time."""
 
 import contextlib
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -10,7 +11,10 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from agents.contracts.action import Action, DeletePod, RestartRollout, UndoRollout
+from agents.contracts.approval import ActionRefused, PreviewRequested
 from agents.contracts.command import Command
+from agents.contracts.plan import PlanKind, PlanProposed
+from agents.gate import GateReducer
 from agents.policy.actions import action_of, command_of, words_of
 from agents.policy.mongo import read_mongo
 from agents.policy.parse import parse
@@ -19,6 +23,8 @@ from agents.policy.refusal import Refusal
 from agents.policy.render import line_of, quote, render
 from agents.policy.shell import split
 from agents.policy.verbs import VERBS
+from tests.builders import MODEL, event
+from tests.doubles.pipeline import GATE, GATE_SETTINGS
 from tests.safety.attacks import ROWS
 from tests.safety.canary import CANARIES
 from tests.safety.fuzz_parser import text_of
@@ -30,6 +36,17 @@ from tests.safety.test_prompt import HARMLESS, PLANTED
 QUICK = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
+
+ACT: dict[str, object] = {
+    "incident_id": "i-1",
+    "plan_id": "p-1",
+    "iteration": 1,
+    "kind": PlanKind.ACTION,
+    "namespace": "hotel-1",
+    "severity": "critical",
+    "confidence": 80,
+    "model_id": MODEL,
+}
 
 words = st.one_of(
     st.sampled_from(sorted({word for key in VERBS for word in key.split()})),
@@ -117,6 +134,43 @@ def test_an_action_is_the_action_of_its_own_command(action: Action) -> None:
     assert action_of(command) == action
     assert action_of(parse(line_of(command))) == action
     assert words_of(action).endswith((".", "another.")) or ":" in words_of(action)
+
+
+def patched(values: object) -> str:
+    text = json.dumps({"metadata": {"annotations": values}})
+    return f"kubectl patch deploy geo -p {quote(text)}"
+
+
+@settings(QUICK, max_examples=200)
+@given(
+    st.one_of(
+        st.sampled_from(CANARIES),
+        st.text(max_size=60).map("kubectl {}".format),
+        actions.map(lambda action: line_of(command_of(action))),
+        st.dictionaries(names, st.text(st.characters(codec="utf-8"))).map(patched),
+        role_lists().map(
+            lambda roles: (
+                "kubectl exec m -- mongosh x --eval "
+                + quote(f'db.grantRolesToUser("u", {roles[0]})')
+            )
+        ),
+    )
+)
+@example(patched({"a": "\u202e"}))
+def test_the_gate_answers_every_line_with_a_dry_run_or_a_refusal(line: str) -> None:
+    gate = GateReducer(settings=GATE_SETTINGS, policy=shipped(), key=GATE)
+    plan = PlanProposed.model_validate({**ACT, "line": line})
+    answers = [
+        output.fact
+        for output in gate.advance(gate.initial("i-1"), event(plan, key="i-1")).outputs
+        if isinstance(output.fact, ActionRefused | PreviewRequested)
+    ]
+    assert len(answers) == 1
+    for answer in answers:
+        if isinstance(answer, ActionRefused):
+            assert answer.reason != "policy_error", answer.message
+        else:
+            assert line_of(command_of(answer.action))
 
 
 @QUICK

@@ -100,6 +100,11 @@ async def test_silence_is_never_approval() -> None:
         ("kubectl scale deployment geo --replicas=1 -n kube-system", RefusedBy.POLICY),
         ("kubectl scale deployment geo --replicas=1; rm -rf /", RefusedBy.POLICY),
         ("kubectl delete namespace hotel-0a1b2", RefusedBy.POLICY),
+        # written out again, the annotation would show another text than it holds
+        (
+            """kubectl patch deploy geo -p '{"metadata":{"annotations":{"a":"\\u202e"}}}'""",
+            RefusedBy.POLICY,
+        ),
         ("kubectl scale deployment nosuch --replicas=1", RefusedBy.PREVIEW),
     ],
 )
@@ -110,6 +115,19 @@ async def test_what_may_not_be_done_is_refused_with_its_reason(line: str, by: Re
     assert isinstance(refused, ActionRefused)
     assert refused.refused_by is by
     assert pipeline.cluster.acts == []
+
+
+async def test_a_line_that_the_parser_fails_on_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(line: str, namespace: str | None) -> Action:
+        raise IndexError("list index out of range")
+
+    monkeypatch.setattr("agents.gate.read_act", fail)
+    pipeline = Pipeline(script=scripted(("act", SCALE)))
+    await pipeline.run()
+    (refused,) = pipeline.facts(ActionRefused)
+    assert isinstance(refused, ActionRefused)
+    assert (refused.refused_by, refused.reason) == (RefusedBy.POLICY, "policy_error")
+    assert "IndexError" in refused.message
 
 
 async def test_a_refused_read_costs_a_step_and_tells_why() -> None:
