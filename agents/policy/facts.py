@@ -5,6 +5,7 @@ Pointer or a manifest is in it, and a change that replaces or removes a whole pa
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -25,12 +26,16 @@ from agents.contracts.action import (
 )
 from agents.policy.kinds import KINDS, RELEASES
 from agents.policy.manifest import read_object
+from agents.policy.refusal import ReasonCode, Refusal
 
 WHOLESALE = "wholesale"
 # parts whose loss takes along members that no patch names
 _PARTS = frozenset({"metadata", "spec", "template", "containers", "initContainers", "annotations"})
 _DIRECTIVES = frozenset({"$patch", "$retainKeys"})
 _MERGING = frozenset({"strategic", "merge"})
+# an index of RFC 6901, and whatever the API server's own library takes for one
+_INDEX = re.compile(r"0|[1-9][0-9]*")
+_NUMBER = re.compile(r"[+-]?[0-9]+")
 _REPLACING = frozenset({"remove", "replace", "add", "move", "copy"})
 
 
@@ -53,7 +58,7 @@ class ActionFacts:
 
 
 def facts_of(action: Action) -> ActionFacts:
-    """Return the facts of an action; raises `ValueError` on a patch or manifest that is no JSON."""
+    """Return the facts of an action; raises `ValueError` or `Refusal` where it can't be read."""
     match action:
         case PatchResource() | ApplyManifest():
             return _facts_of_data(action)
@@ -141,7 +146,8 @@ def _of_operations(data: JsonValue) -> tuple[set[str], int]:
                 raise ValueError(f"expected {member} to be a JSON Pointer")  # noqa: TRY004 - data, not a type
             parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
             names.update(parts)
-            last = next((part for part in reversed(parts) if not part.isdigit()), "")
+            _check_indexes(parts)
+            last = next((part for part in reversed(parts) if not _INDEX.fullmatch(part)), "")
             if operation["op"] != "test" and (not parts or last in _PARTS):
                 names.add(WHOLESALE)
             if parts[-1:] == ["replicas"]:
@@ -150,6 +156,18 @@ def _of_operations(data: JsonValue) -> tuple[set[str], int]:
         if isinstance(value, dict) and "replicas" in value:
             said.append(_count(value["replicas"]))
     return names, min(said, default=-1)
+
+
+def _check_indexes(parts: list[str]) -> None:
+    """Refuse a number that the API server counts by and RFC 6901 does not: -1, +0, 007."""
+    for part in parts:
+        if _NUMBER.fullmatch(part) and not _INDEX.fullmatch(part):
+            raise Refusal(
+                ReasonCode.BAD_MANIFEST,
+                f"expected an index of a list such as 0, got {part[:60]!r}",
+                None,
+                "count from 0, or take - to append",
+            )
 
 
 def _replicas_of(data: JsonValue) -> int:

@@ -121,6 +121,12 @@ POLICY: dict[str, list[str]] = {
         "kubectl delete deploy frontend",
     ],
     "bad_manifest": [
+        # the API server's library counts -1 from the end, and reads +0 and 00 as 0
+        """kubectl patch deploy x --type=json -p '[{"op":"remove","path":"/spec/template/spec/containers/-1"}]'""",
+        """kubectl patch deploy x --type=json -p '[{"op":"remove","path":"/spec/template/spec/containers/+0"}]'""",
+        """kubectl patch deploy x --type=json -p '[{"op":"remove","path":"/spec/template/spec/containers/00"}]'""",
+        """kubectl patch deploy x --type=json -p '[{"op":"move","from":"/spec/template/spec/containers/-1","path":"/spec/template/spec/initContainers/0"}]'""",
+        """kubectl patch deploy x --type=json -p '[{"op":"replace","path":"/spec/template/spec/containers/-0/image","value":"a"}]'""",
         "kubectl apply -f - «<<'EOF'\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {a: !!str b}\nEOF»",
         "kubectl apply -f - «<<'EOF'\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {a: &b c}\nEOF»",
         "kubectl apply -f - «<<'EOF'\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {a: b, a: c}\nEOF»",

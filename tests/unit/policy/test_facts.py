@@ -6,6 +6,7 @@ import pytest
 
 from agents.contracts.action import ApplyManifest, PatchResource
 from agents.policy.facts import WHOLESALE, ActionFacts, facts_of
+from agents.policy.refusal import Refusal
 
 APP = '{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"y","namespace":"x"}}'
 
@@ -142,6 +143,21 @@ def test_a_directive_is_told_by_both_its_names() -> None:
 def test_what_is_no_json_patch_raises(patch: object, told: str) -> None:
     with pytest.raises(ValueError, match=f"^{told}$"):
         patched(patch)
+
+
+@pytest.mark.parametrize("index", ["-1", "+0", "-0", "00", "007", "+1"])
+@pytest.mark.parametrize("member", ["path", "from"])
+def test_an_index_that_two_readers_count_differently_is_refused(member: str, index: str) -> None:
+    pointers = {"path": "/a/-", "from": "/b/0", member: f"/spec/containers/{index}"}
+    with pytest.raises(Refusal) as caught:
+        patched([{"op": "move", **pointers}])
+    assert caught.value.code == "bad_manifest"
+    assert repr(index) in caught.value.message
+
+
+@pytest.mark.parametrize("part", ["0", "10", "-", "1a", "-a", "v1", "\u0661", "--1", "1.5", "0x1"])
+def test_what_nobody_counts_by_is_a_name(part: str) -> None:
+    assert part in patched([operation("add", f"/data/{part}", value="x")]).touches
 
 
 def test_a_manifest_is_of_the_object_that_the_act_names() -> None:
