@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable
 
 from agents.contracts.command import Target
 from agents.policy.kinds import RELEASES, Kind, kind_of
-from agents.policy.refusal import ReasonCode, Refusal
+from agents.policy.refusal import Place, ReasonCode, Refusal
 from agents.policy.shell import Word
 from agents.policy.verbs import Shape, Verb
 from agents.policy.words import Arguments
 
 Read = tuple[tuple[Target, ...], tuple[str, ...]]
 
+_MOST = 200  # objects of one line: every kind of it has every name of it
 _NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
 _RIGHT_NAME = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9:._]{0,251}[A-Za-z0-9])?")
 _RIGHTS = frozenset({"roles", "rolebindings", "clusterroles", "clusterrolebindings"})
@@ -187,15 +188,26 @@ def _targets(key: str, verb: Verb, words: list[Word]) -> tuple[Target, ...]:
         raise _missing(key, verb)
     if "/" in words[0].text:
         return _unique(_reference(key, verb, word, None) for word in words)
-    kinds = [_kind(key, verb, words[0], part) for part in words[0].text.split(",")]
+    parts = dict.fromkeys(words[0].text.split(","))
+    kinds = tuple(dict.fromkeys(_kind(key, verb, words[0], part) for part in parts))
     if len(words) == 1:
-        return _unique(Target(kind=kind.plural) for kind in kinds)
+        return tuple(Target(kind=kind.plural) for kind in kinds)
     if any(kind.plural == "all" for kind in kinds):
         raise Refusal(ReasonCode.BAD_NAME, "all takes no name", words[1].place, "name the kind")
-    return _unique(
-        Target(kind=kind.plural, name=_name(word, word.text, kind))
+    named: dict[str, Word] = {}
+    for word in words[1:]:
+        named.setdefault(word.text, word)
+    if len(kinds) * len(named) > _MOST:
+        raise Refusal(
+            ReasonCode.BAD_OPERAND,
+            f"expected at most {_MOST} objects, got {len(kinds)} kinds of {len(named)} names each",
+            Place(words[0].start, words[-1].end),
+            f"{key} with fewer names, or with -l KEY=VALUE",
+        )
+    return tuple(
+        Target(kind=kind.plural, name=_name(word, text, kind))
         for kind in kinds
-        for word in words[1:]
+        for text, word in named.items()
     )
 
 

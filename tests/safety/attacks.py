@@ -4,6 +4,7 @@ A line stands in one of four tables, under its reason; «» around a part of it 
 its refusal must cover. A line without marks is refused as a whole, or by policy.
 """
 
+from agents.policy.kinds import KINDS
 from agents.policy.refusal import Place
 from agents.policy.shell import MAX_LINE
 from tests.safety.attacks_exec import EXEC
@@ -23,6 +24,10 @@ _LONG: dict[str, list[str]] = {
         "kubectl get pods " + "\n" * 70_000,
         "kubectl patch svc x -p '" + "\n" * 5_000 + "'",
         "kubectl apply -f - <<'EOF'\n" + "a: b\n" * 20_000 + "EOF",
+    ],
+    "bad_operand": [
+        f"kubectl get «{','.join(sorted(KINDS.keys() - {'all'}))} a b c d e f»",
+        "kubectl get «pods " + " ".join(f"a{number}" for number in range(201)) + "»",
     ],
     "bad_manifest": [
         "kubectl patch deploy x -p '" + "[" * 1_000 + "'",

@@ -21,7 +21,7 @@ from agents.policy.parse import parse
 from agents.policy.redact import redact
 from agents.policy.refusal import Refusal
 from agents.policy.render import line_of, quote, render
-from agents.policy.shell import split
+from agents.policy.shell import MAX_LINE, split
 from agents.policy.verbs import VERBS
 from tests.builders import MODEL, event
 from tests.doubles.pipeline import GATE, GATE_SETTINGS
@@ -274,4 +274,18 @@ def test_twice_the_line_is_at_most_twice_the_work(form: str, piece: str) -> None
     parse("kubectl get pods", "hotel-1")
     work(10)  # what is made once is made
     few, many = work(200), work(400)
+    assert many <= 2 * few + 100
+
+
+@pytest.mark.parametrize("kinds", [["po"], ["po", "svc", "deploy", "rs"]])
+@pytest.mark.parametrize("different", [1, 10**6])
+def test_kinds_and_names_of_one_line_do_not_multiply(kinds: list[str], different: int) -> None:
+    def work(size: int) -> int:
+        names = " ".join(f"a{number % different}" for number in range(20 * size))
+        line = f"kubectl get {','.join(kinds * 10 * size)} {names}"
+        assert len(line) < MAX_LINE
+        return calls(lambda text: parse(text, "hotel-1"), line)
+
+    work(1)  # what is made once is made
+    few, many = work(3), work(6)
     assert many <= 2 * few + 100

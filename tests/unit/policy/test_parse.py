@@ -41,6 +41,15 @@ def test_every_form_is_the_same_command(line: str) -> None:
     assert parse(line, "other") == pods()
 
 
+def test_kinds_and_names_are_told_once_each_in_the_order_of_the_line() -> None:
+    assert parse("kubectl get svc,po,services,pod b a b", "x").targets == (
+        Target(kind="services", name="b"),
+        Target(kind="services", name="a"),
+        Target(kind="pods", name="b"),
+        Target(kind="pods", name="a"),
+    )
+
+
 def test_the_default_namespace_stands_in_where_the_line_has_none() -> None:
     assert parse("kubectl get pods", "x") == pods()
     assert parse("kubectl get pods").namespace is None
