@@ -2,11 +2,12 @@
 
 Invariant: `touches` may say too much but never too little: every member named in a patch, a JSON
 Pointer or a manifest is in it, and a change that replaces or removes a whole part is `wholesale`.
+A name with a prefix is in it three times, so that a policy can name the prefix or the rest alone.
 """
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -106,7 +107,7 @@ def _facts_of_data(action: PatchResource | ApplyManifest) -> ActionFacts:
         kind=_known(action.kind),
         namespace=action.namespace,
         name=action.name,
-        touches=frozenset(names),
+        touches=_spelled(names),
         replicas=replicas,
     )
 
@@ -182,7 +183,20 @@ def _count(value: JsonValue) -> int:
 
 
 def _keys(action: LabelResource) -> frozenset[str]:
-    return frozenset(name for name, _ in action.pairs)
+    return _spelled(name for name, _ in action.pairs)
+
+
+def _spelled(names: Iterable[str]) -> frozenset[str]:
+    """Return the names; one with a prefix (`example.com/x`) also as `example.com/*` and `*/x`.
+
+    A policy has no wildcard for a member of a set, and who runs a controller may choose its prefix.
+    """
+    told = set(names)
+    for name in tuple(told):
+        prefix, slash, last = name.partition("/")
+        if slash:
+            told |= {f"{prefix}/*", f"*/{last}"}
+    return frozenset(told)
 
 
 def _known(kind: str) -> str:

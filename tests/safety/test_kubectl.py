@@ -83,6 +83,11 @@ MEMBERS = [
     '"serviceAccount":"admin"',
     '"automountServiceAccountToken":true',
     '"shareProcessNamespace":true',
+    '"containers":[{"name":"x","lifecycle":{"preStop":{"exec":{"command":["id"]}}}}]',
+    '"volumes":[{"name":"x","projected":{"sources":[{"serviceAccountToken":{"path":"t"}}]}}]',
+    '"volumes":[{"name":"x","csi":{"driver":"d"}}]',
+    '"volumes":[{"name":"x","flexVolume":{"driver":"d"}}]',
+    '"volumes":[{"name":"x","gitRepo":{"repository":"r"}}]',
     '"$patch":"replace"',
     '"$retainKeys":["containers"]',
     '"containers":null',
@@ -137,6 +142,21 @@ def test_finalizers_and_whole_parts_are_denied_on_any_kind(patch: str, kind: str
 def test_a_json_pointer_reaches_no_member_that_is_never_written(operation: str) -> None:
     line = f"kubectl patch deploy x --type=json -p '[{operation}]'"
     assert ruled(line) == (DENY, "member_never_written")
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        '"containers":[{"name":"x","command":["geo"]}]',
+        '"containers":[{"name":"x","args":null}]',
+        '"containers":[{"name":"x","envFrom":[{"configMapRef":{"name":"c"}}]}]',
+        '"containers":[{"name":"x","env":[{"name":"A","valueFrom":{"secretKeyRef":{"name":"c"}}}]}]',
+        '"volumes":[{"name":"x","secret":{"secretName":"c"}}]',
+        '"volumes":[{"name":"x","configMap":{"name":"c"}}]',
+    ],
+)
+def test_what_repairs_need_is_asked_for(member: str) -> None:
+    assert ruled(f"kubectl patch deploy x -p '{POD_SPEC.format(member)}'")[0] is ASK
 
 
 def test_a_merge_patch_that_replaces_the_containers_is_denied_and_a_strategic_one_asked() -> None:

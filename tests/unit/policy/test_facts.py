@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from agents.contracts.action import ApplyManifest, PatchResource
+from agents.contracts.action import ApplyManifest, LabelResource, PatchResource
 from agents.policy.facts import WHOLESALE, ActionFacts, facts_of
 from agents.policy.refusal import Refusal
 
@@ -87,7 +87,7 @@ def test_so_do_those_of_a_merge_patch(patch: object, replicas: int) -> None:
     [
         (
             [operation("add", "/metadata/labels/a~1b~0c", value="v")],
-            {"metadata", "labels", "a/b~c"},
+            {"metadata", "labels", "a/b~c", "a/*", "*/b~c"},
         ),
         ([operation("test", "/spec")], {"spec"}),
         ([operation("test", "")], set()),
@@ -123,6 +123,21 @@ def test_every_name_of_a_json_patch_is_told(patch: object, names: set[str]) -> N
 )
 def test_a_loss_of_a_whole_part_is_told(patch: object, strategy: str, *, whole: bool) -> None:
     assert (WHOLESALE in patched(patch, strategy).touches) is whole
+
+
+def test_a_name_with_a_prefix_is_told_by_each_half_too() -> None:
+    named = {"example.com/x", "example.com/*", "*/x"}
+    patch = {"metadata": {"annotations": {"example.com/x": "", "plain": ""}}}
+    assert patched(patch, "merge").touches == named | {"metadata", "annotations", "plain"}
+    annotated = LabelResource(
+        field="annotations",
+        kind="pods",
+        namespace="x",
+        name="y",
+        pairs=(("example.com/x", None), ("plain", "")),
+        overwrite=False,
+    )
+    assert facts_of(annotated).touches == named | {"plain"}
 
 
 def test_a_directive_is_told_by_both_its_names() -> None:
