@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from agents.contracts.command import Access
 from agents.policy.mongo import MONGO_SHELLS, read_mongo
+from agents.policy.named import is_secret_name
 from agents.policy.refusal import ReasonCode, Refusal
 
 PROGRAMS = "env, printenv, cat, nslookup, curl, wget, mongo, mongosh"
@@ -76,6 +77,8 @@ def _printenv(arguments: tuple[str, ...]) -> None:
     for argument in arguments:
         if _VARIABLE.fullmatch(argument) is None:
             raise _argument("printenv", "names of variables", argument)
+        if is_secret_name(argument):
+            raise _argument("printenv", "no name that says its value is secret", argument)
 
 
 def _cat(arguments: tuple[str, ...]) -> None:
@@ -163,7 +166,7 @@ _CHECKS: dict[str, Callable[[tuple[str, ...]], None]] = {
 
 _HINTS: dict[str, str] = {
     "env": "exec POD -- env, or exec POD -- printenv NAME",
-    "printenv": "exec POD -- printenv NAME",
+    "printenv": "exec POD -- env, which shows the names of all, or exec POD -- printenv NAME",
     "cat": "exec POD -- cat /etc/resolv.conf; a mounted config map: kubectl get configmap -o yaml",
     "nslookup": "exec POD -- nslookup SERVICE",
     "curl": "exec POD -- curl -s -m 5 http://SERVICE:PORT/PATH",

@@ -10,6 +10,7 @@ from agents.contracts.command import Access, Command
 from agents.policy.inner import namespaces_of
 from agents.policy.kinds import KINDS
 from agents.policy.parse import access_of
+from agents.policy.projection import check_projection
 from agents.policy.refusal import ReasonCode, Refusal
 
 VERBS = frozenset(
@@ -72,6 +73,15 @@ def check_read(command: Command, managed: tuple[str, ...]) -> None:
             "kubectl get, or kubectl rollout status",
         )
     _check_secrets(command)
+    check_projection(command)
+    if key == "helm status" and command.flag("output") not in _TABLES:
+        raise Refusal(
+            ReasonCode.SECRET_VALUES,
+            "a release's values and manifest hold secrets",
+            None,
+            "helm status RELEASE, without -o, or kubectl get deployment -o yaml",
+            "--output",
+        )
     if command.kind == "all" and command.flag("output") not in _TABLES:
         raise Refusal(
             ReasonCode.OUTPUT_TOO_WIDE,

@@ -196,7 +196,6 @@ kubectl exec deploy/geo -- wget -qO- http://rate:8084
 kubectl exec deploy/geo -- wget --spider -T 2 http://rate:8084
 kubectl exec deploy/geo -- nslookup rate.hotel-1
 helm list -o json
-helm status social-network -o yaml
 """.strip().splitlines()
 """Allowed to the Probe."""
 

@@ -1,0 +1,205 @@
+"""Names that say that they hold a secret, and the values that stand beside them in text.
+
+Invariant: of `NAME=value` and its kin in YAML, JSON, Go, XML and argument lists the value goes, its
+name, its quotes and its line stay; names that only refer to a secret keep what they refer to.
+"""
+
+import re
+
+# text (lower case) without which a line has no such name
+NEEDLES = (
+    *("pass", "pwd", "_pw", "secret", "token", "cookie", "credential", "apikey", "api_key"),
+    *("privatekey", "accesskey", "accountkey", "-key", "_key", "auth", "dsn", "cvv", "ssn", "iban"),
+)
+_LONG_STEM = (
+    r"pass(?:word|wd|phrase|code)|secret(?:[_-]key(?:[_-]base)?)?|token|cookie|credentials?"
+    r"|api[_-]?key|private[_-]?key|access[_-]?key(?:[_-]?id)?|auth[_-]?key|account_?key"
+    r"|(?:shared|signing|encryption|master|jwt|hmac|session|cipher|license|stripe|webhook)_key"
+    r"|client-key-data|pgpass|requirepass|masterauth"
+)
+# short stems count only as whole words: `compass:` and `PASS: test` name no secret
+_SHORT_STEM = (
+    r"(?<=[_.-])(?:pass|pwd|dsn)|(?<![a-z])(?:pwd|dsn|cvv|ssn|iban)"
+    r"|(?<![a-z])pass(?=[\"' \\]*=|\\{0,7}[\"'])|(?-i:(?<=_)(?:AUTH|PW))"
+)
+# what makes of a secret's name the name of something about it: where it is, how long, how old
+_ABOUT = (
+    r"NAMES?|FILES?|PATHS?|DIR|URLS?|URI|HOSTS?|PORTS?|ADDR|ADDRESS|SERVICE|ENDPOINT|TTL|EXPIRY"
+    r"|EXPIRES|EXPIRED?|EXPIRATION|TIMEOUT|SECONDS|MINUTES|HOURS|DAYS|AGE|INTERVAL|LENGTH|LEN|SIZE"
+    r"|MIN|MAX|COUNT|LIMITS?|ENABLED?|DISABLED?|REQUIRED|TYPE|KIND|VERSION|IDS?|MODE|POLICY|HEADER"
+    r"|PREFIX|SUFFIX|FORMAT|ALGORITHM|ALG|ISSUER|AUDIENCE|SCOPES?|DOMAIN|REF|ROTATION|PROVIDER"
+    r"|STORE|BACKEND|MANAGER|USER|USERNAME|REGION|NAMESPACE|ENV|SOURCE|METHOD|CACHE|RESET|CHANGED"
+    r"|THROUGH|PROTO|TCP|UDP|ARN|VALIDATION|CHECK|STATUS|ERROR|NOT|INVALID|FAILED|MISSING"
+)
+_SUFFIX = (
+    rf"(?:_?[0-9]{{1,4}}|(?-i:(?!(?:_[A-Z0-9]+)*_(?:{_ABOUT})(?![A-Z0-9]))(?:_[A-Z0-9]{{1,32}}){{1,4}})"
+    r"|[_-](?:primary|secondary|prod|production|staging|dev|test|old|new|current|previous|value))?"
+)
+_NAME = rf"(?:{_LONG_STEM}|{_SHORT_STEM}){_SUFFIX}"
+_GLUE = r"\\{0,7}[\"']?[ \t]{0,4}(?::=|=>|=|:(?!//))[ \t]{0,256}"
+_VALUE = (
+    r"(?:(?P<slashes>\\{1,7})\"(?:[^\"\\\n]|(?!(?P=slashes)\")\\++\"?){1,4096}(?P=slashes)\""
+    r"|\"(?:[^\"\\\n]|\\.){1,4096}\"|'[^'\n]{1,4096}'|\[(?!redacted:)[^\[\]\n]{1,4096}(?=\])"
+    r"|[^\s\"',;&|)}\]\\]{1,4096})"
+)
+_NAMED = re.compile(
+    rf"(?P<keep>{_NAME}{_GLUE})(?!\{{[\w.-]{{1,64}}:)(?P<value>{_VALUE})", re.IGNORECASE
+)
+_OPTION = re.compile(
+    rf"(?P<keep>-{_NAME}(?:[ \t]{{1,4}}|\\{{0,7}}[\"'], ?(?=\\{{0,7}}[\"'][^-])))"
+    rf"(?P<value>{_VALUE})",
+    re.IGNORECASE,
+)
+# the environment of a container in YAML, JSON or Go: the value stands after the name
+_ENV_PAIR = re.compile(
+    rf"(?P<keep>{_NAME}\\{{0,7}}[\"']?(?:,\s{{0,80}}|\s{{1,80}})\\{{0,7}}[\"']?"
+    rf"value\\{{0,7}}[\"']?(?:: ?|=))(?P<value>{_VALUE})",
+    re.IGNORECASE,
+)
+_ELEMENT = re.compile(
+    rf"(?P<keep><[\w.:-]{{0,64}}{_NAME}>)(?P<value>[^<\n]{{1,4096}})(?=</)", re.IGNORECASE
+)
+_INLINE = (_ENV_PAIR, _NAMED, _OPTION, _ELEMENT)
+_SPARED = re.compile(
+    r"\[{0,2}\[redacted:.*|<[a-z -]{1,24}>|<set|<error:|true|false|null|nil|none|yes|no|on|off"
+    r"|enabled|disabled|basic|bearer|[0-9]{1,3}|\$\([A-Za-z_]\w*\)?|\$\{[A-Za-z_]\w*\}?"
+    r"|(?-i:\$[A-Z_][A-Z0-9_]*)|[({\[]+|optional[:.]?"
+    r"|/(?:etc|var|run|mnt|opt|usr|home|root|tmp|app|config|secrets?|vault|data|proc|srv|dev|api"
+    r"|auth|oauth2?|token|login|v[0-9])(?:/[\w.-]+)*/?"
+    r"|incorrect|invalid|failed|expired|missing|required|mismatch|unauthorized|authentication"
+    r"|not|is|was|for",
+    re.IGNORECASE,
+)
+_LEAD = re.compile(r"\[?(?P<quote>\\*[\"'])?")
+
+# a value that begins on the next line: a block of YAML, a list, the next word of an argument list
+_OPEN = re.compile(
+    rf"{_NAME}\\{{0,7}}[\"']?[ \t]{{0,4}}:[ \t]*(?P<block>[|>][0-9+-]{{0,2}}|\[)?[ \t]*\Z",
+    re.IGNORECASE,
+)
+_OPEN_VALUE = re.compile(r"[ \t]*(?:- )?[\"']?value[\"']?:[ \t]*(?P<block>[|>][0-9+-]{0,2})?[ \t]*")
+_OPEN_OPTION = re.compile(
+    rf"[ \t]*(?:- )?[\"']?--?[\w-]{{0,64}}?{_NAME}[\"']?,?[ \t]*", re.IGNORECASE
+)
+_NAMED_LINE = re.compile(rf"[^\n]*{_NAME}[\"']?,?[ \t]*", re.IGNORECASE)
+_COLUMN = re.compile(r"[ \t]*(?:- +)*")
+_ALONE = re.compile(
+    r"(?P<keep>[ \t]*(?:- )?)(?P<value>\"[^\"\n]{1,4096}\"|'[^'\n]{1,4096}'"
+    r"|(?![\"'{}#<-])[^\s]{0,4095}[^\s:,{\[])(?=,?[ \t]*\Z)"
+)
+
+_LONGEST_NAME = 63
+_NAME_BEFORE = re.compile(r"[a-z0-9-]{0,63}\Z")
+# no word of a log line that follows a service's name is longer or as mixed as a password
+_WORDY = re.compile(r"[A-Za-z]{1,24}:?|[A-Z]{2,8}-?\d{1,5}:?|\d{1,5}:?")
+_WHOLE = re.compile(rf"[\w.-]{{0,253}}?{_NAME}", re.IGNORECASE)
+
+
+def is_secret_name(name: str) -> bool:
+    """Return whether a name, as of a variable or a key, says that its value is a secret."""
+    return _WHOLE.fullmatch(name) is not None
+
+
+def hide(text: str, names: frozenset[str]) -> tuple[str, int]:
+    """Return the text without the values of such names, and how many there were.
+
+    names: of services, whose callers' logs go on in words after that name: `token: refused`.
+    """
+    lowered = text.lower()
+    needles = [needle for needle in NEEDLES if needle in lowered]
+    if not needles:
+        return text, 0
+    hiding = _Hiding(text.split("\n"), names)
+    for at, line in enumerate(lowered.split("\n")):
+        if any(needle in line for needle in needles):
+            hiding.line(at)
+    return "\n".join(hiding.lines), hiding.count
+
+
+class _Hiding:
+    """The lines of a text, and how many values were taken out of them so far."""
+
+    def __init__(self, lines: list[str], names: frozenset[str]) -> None:
+        self.lines = lines
+        self.count = 0
+        self._names = names
+
+    def line(self, at: int) -> None:
+        """Hide the values of the names in a line, on it or in the lines after it."""
+        if at + 1 < len(self.lines) and "value" in self.lines[at + 1].lower():
+            pair = _ENV_PAIR.sub(self._mark, f"{self.lines[at]}\n{self.lines[at + 1]}")
+            self.lines[at], self.lines[at + 1] = pair.split("\n")
+        for pattern in _INLINE:
+            self.lines[at] = pattern.sub(self._mark, self.lines[at])
+        self._after(at)
+
+    def _after(self, at: int) -> None:
+        line = self.lines[at]
+        if at + 1 == len(self.lines):
+            return
+        if opened := _OPEN.search(line):
+            self._below(at, opened["block"] or "")
+        elif _OPEN_OPTION.fullmatch(line):
+            self._alone(at + 1)
+        elif _NAMED_LINE.fullmatch(line):
+            value = _OPEN_VALUE.fullmatch(self.lines[at + 1])
+            if value and at + 2 < len(self.lines):
+                self._below(at + 1, value["block"] or "")
+
+    def _below(self, at: int, block: str) -> None:
+        """Hide what stands below a line as the value of its name."""
+        column, below = _column(self.lines[at]), at + 1
+        while below < len(self.lines):
+            line = self.lines[below]
+            inside = _column(line) > column or (not block and line.lstrip().startswith("- "))
+            if line.strip() and not inside:
+                return
+            if block[:1] in {"|", ">"}:
+                self._whole(below)
+            elif not self._alone(below):
+                return
+            below += 1
+            if not block and not line.lstrip().startswith("- "):
+                return
+
+    def _whole(self, at: int) -> None:
+        line = self.lines[at]
+        shown = line.lstrip()
+        if shown and not shown.startswith("[redacted:"):
+            self.lines[at] = f"{line[: len(line) - len(shown)]}[redacted:value]"
+            self.count += 1
+
+    def _alone(self, at: int) -> bool:
+        """Hide the only word of a line; return whether it has only one."""
+        found = _ALONE.match(self.lines[at])
+        if found is None:
+            return False
+        self.lines[at] = _ALONE.sub(self._mark, self.lines[at], count=1)
+        return True
+
+    def _mark(self, found: re.Match[str]) -> str:
+        value = found["value"]
+        lead = _LEAD.match(value)
+        begun, quote = (lead.group(), lead["quote"] or "") if lead else ("", "")
+        ended = quote if len(value) > len(begun) and value.endswith(quote) else ""
+        bare = value[len(begun) : len(value) - len(ended)]
+        told = bool(self._names) and _is_told(found, self._names)
+        if not bare.strip("\"'\\") or _SPARED.fullmatch(bare) or _SPARED.fullmatch(value) or told:
+            return found.group()
+        self.count += 1
+        return f"{found['keep']}{begun}[redacted:value]{ended}"
+
+
+def _column(line: str) -> int:
+    """Return the column where a line's key or value begins, behind the marks of list items."""
+    found = _COLUMN.match(line)
+    return found.end() if found else 0
+
+
+def _is_told(found: re.Match[str], names: frozenset[str]) -> bool:
+    """Return whether a service is named and the rest tells of it: `token: refused by`."""
+    if not found["keep"].endswith(" ") or not _WORDY.fullmatch(found["value"]):
+        return False
+    start = _NAME_BEFORE.search(found.string, max(0, found.start() - _LONGEST_NAME), found.start())
+    begun = start.group() if start else ""
+    return (begun + found["keep"]).rstrip(" :") in names

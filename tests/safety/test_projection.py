@@ -1,0 +1,76 @@
+"""What a read may take out of an object: no value without its name, none glued to other letters."""
+
+import pytest
+
+from tests.safety.judge import ALLOW, DENY, ruled
+
+GET = "kubectl get deploy geo"
+TAKEN = [
+    '-o jsonpath=\'{range .items[*]}{.metadata.name}{"\\t"}{.status.phase}{"\\n"}{end}\'',
+    "-o jsonpath='{range .items[*]}{.metadata.name}={.spec.replicas};{end}'",
+    "-o jsonpath='{range .items[*]}name: {.metadata.name} has value{\"\\n\"}{end}'",
+    "-o jsonpath='{.spec.containers[0].name}:{.spec.containers[1].name}'",
+    "-o jsonpath='{.metadata.annotations.team\\.example/owner}'",
+    "-o jsonpath='{.spec.containers[0].livenessProbe.exec.command}'",
+    "-o jsonpath='{.status.conditions[?(@.type==\"Ready\")].status}'",
+    "-o jsonpath='{.spec.template.spec.containers[0].env}'",
+    "-o jsonpath='{.spec.template.spec.containers[*].args}'",
+    "-o jsonpath='{.spec.template.spec.volumes[*].secret.secretName}'",
+    "-o jsonpath='{.spec.template.spec.volumes[*].secret}'",
+    "-o jsonpath='{range ..env[*]}{.name}={.value}{\"\\n\"}{end}'",
+    '-o jsonpath=\'{range ..env[*]}{.name}{"="}{.value}{"\\n"}{end}\'',
+    "-o jsonpath='{..env[*].name}'",
+    "-o jsonpath='{..env[*].valueFrom}'",
+    "-o jsonpath='{.spec.template.spec.imagePullSecrets[*].name}'",
+    "-o jsonpath='{.data}'",
+    "-o jsonpath={.items}",
+    "-o jsonpath=.spec.replicas",
+    "-o custom-columns=value:.metadata.name,TOKEN:.spec.automountServiceAccountToken",
+    "--sort-by='.status.containerStatuses[0].restartCount'",
+]
+BARE = [
+    "-o jsonpath='{..env[?(@.name==\"DB_PASSWORD\")].value}'",
+    "-o jsonpath='{..env[?(@.value>\"h\")].name}'",
+    "-o jsonpath-as-json='{..env[*].value}'",
+    "-o jsonpath=\"{..env[*]['value']}\"",
+    "-o jsonpath='{..env[*].val\\ue}'",
+    "-o jsonpath='{..env[0].*}'",
+    "-o jsonpath='{..env[0][*]}'",
+    "-o jsonpath='{..args[1]}'",
+    "-o jsonpath='{..command[?(@)]}'",
+    "-o jsonpath='{range ..args[*]}{@}{\" -- \"}{end}'",
+    '-o jsonpath=\'{"\\""}{.a.value}{"\\""}\'',
+    "-o 'custom-columns=V:.spec.template.spec.containers[0].env[0].value'",
+    "-o 'custom-columns=V:.spec.template.spec.containers[*].env[*].value'",
+    "--sort-by='.spec.template.spec.containers[0].env[0].value'",
+    "-o jsonpath='{.data.DB_PASSWORD}'",
+    "-o jsonpath=\"{.data['db-password']}\"",
+]
+GLUED = ["x{.v}", "{.v}x", "x{range .a[*]}{.v}{end}", '{"x"}{.v}', '{"\\x41"}{.v}', "{.a}{.v}"]
+
+
+@pytest.mark.parametrize("form", TAKEN)
+def test_an_ordinary_projection_is_taken(form: str) -> None:
+    assert ruled(f"{GET} {form}")[0] is ALLOW
+
+
+@pytest.mark.parametrize("form", BARE)
+def test_no_value_leaves_without_what_tells_that_it_is_secret(form: str) -> None:
+    assert ruled(f"{GET} {form}") == (DENY, "secret_values")
+
+
+@pytest.mark.parametrize("template", GLUED)
+def test_nothing_is_glued_to_a_value(template: str) -> None:
+    assert ruled(f"kubectl get cm notes -o jsonpath='{template}'") == (DENY, "secret_values")
+
+
+@pytest.mark.parametrize("form", ["-o json", "-o yaml", "-o json --revision=2"])
+def test_a_release_is_told_as_a_table_alone(form: str) -> None:
+    assert ruled(f"helm status social-network {form}") == (DENY, "secret_values")
+    assert ruled("helm status social-network --revision=2")[0] is ALLOW
+
+
+@pytest.mark.parametrize("names", ["DB_PASSWORD", "A SECRET_KEY_BASE", "REDIS_AUTH", "PGPASS"])
+def test_a_variable_that_says_it_is_secret_is_not_printed_bare(names: str) -> None:
+    assert ruled(f"kubectl exec geo-1 -- printenv {names}") == (DENY, "inner_argument")
+    assert ruled("kubectl exec geo-1 -- printenv TOKEN_URL SECRET_NAME LOG_LEVEL")[0] is ALLOW
