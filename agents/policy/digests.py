@@ -1,23 +1,33 @@
 """Values that are known to be secret, kept as keyed digests: found in text, readable from nowhere.
 
-Invariant: of a value nothing is kept but keyed BLAKE2b digests of its spellings and two bytes of
-the digest of each spelling's first characters; the key stays in the memory of its holder.
+Invariant: of a value nothing is kept but keyed BLAKE2b digests of its spellings and of their
+beginnings; the key stays in the memory of its holder. Where a beginning stands in a text, at most
+a few digests more are made, none of more than `_LONGEST_FORM` characters: time is linear in the
+text, whatever the values and whoever wrote the text.
 """
 
-import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote
+
+from agents.policy.spellings import SHORTEST, spellings
 
 MARK = "[redacted:known secret]"
-_MIN_SECRET = 4
-_HEAD = 4
-_AT = re.compile(r"(?<![^\W_])\S")
-"""Where a value may begin: at the start of a word, or at any other visible character."""
+_HEAD = SHORTEST
+_BEGINNINGS = (32, 16, 8, 4)
+"""How many characters of a spelling are looked for first: the most that it has."""
+_ANYWHERE = 8
+"""From this length on a value is found inside a word, too."""
+_LONGEST_FORM = 256
+_PIECE = 128
+_MOST_SIZES = 16
+_LONGEST_VALUE = 16384
+"""What of one value is hashed; beyond it only its form can give it away."""
 
+_HELM_RELEASE = "H4sI"
 _SHORTEST = 6
 _CLEARLY = 8
 _KINDS = 3
@@ -50,57 +60,66 @@ _PUBLIC_KEYS = frozenset(
 class SecretDigests:
     """Keyed digests of secret values that are known, so that they can be found but not read.
 
-    key: 16 to 64 random bytes of the holder. digests: of each value and its encodings; lengths: of
-    those, in characters; heads: two bytes of the digest of their first characters. A value is
-    found where no letter or digit stands before and behind it.
+    key: 16 to 64 random bytes of the holder. digests: of each value and its encodings; sizes: their
+    lengths in characters, longest first, by the digest of their beginning; heads: two bytes of the
+    digest of their first four characters. A value of less than 8 characters is found where no
+    letter or digit stands before and behind it.
     """
 
     key: bytes = field(repr=False)
     digests: frozenset[bytes] = field(repr=False)
-    lengths: frozenset[int] = field(repr=False)
+    sizes: Mapping[bytes, tuple[int, ...]] = field(repr=False)
     heads: frozenset[bytes] = field(repr=False)
 
     @classmethod
     def of(cls, key: bytes, values: Iterable[str]) -> "SecretDigests":
         """Return the digests of values and of their encodings; shorter ones than 4 are left out."""
-        known = {value for value in values if len(value) >= _MIN_SECRET}
-        spelled = {form for value in known for form in _spellings(value)}
+        known = {value for value in values if len(value) >= SHORTEST}
+        forms = _bounded({form for value in known for form in spellings(value)})
+        sizes: defaultdict[str, set[int]] = defaultdict(set)
+        for form in forms:
+            sizes[_beginning(form)].add(len(form))
         return cls(
             key,
-            frozenset(_digest(key, form) for form in spelled),
-            frozenset(len(form) for form in spelled),
-            frozenset(_digest(key, form[:_HEAD])[:2] for form in spelled),
+            frozenset(_digest(key, form) for form in forms),
+            {_digest(key, one): tuple(sorted(of, reverse=True)) for one, of in sizes.items()},
+            frozenset(_digest(key, head)[:2] for head in {form[:_HEAD] for form in forms}),
         )
-
-    def has(self, word: str) -> bool:
-        """Return whether a word is one of the values."""
-        return len(word) in self.lengths and _digest(self.key, word) in self.digests
 
     def hide(self, text: str) -> tuple[str, int]:
         """Return the text without the values, and how often one stood there."""
         if not self.digests:
             return text, 0
-        starts = [found.start() for found in _AT.finditer(text)]
-        heads = {text[at : at + _HEAD] for at in starts}
+        places = range(len(text) - _HEAD + 1)
+        heads = {text[at : at + _HEAD] for at in places}
         likely = {head for head in heads if _digest(self.key, head)[:2] in self.heads}
+        starts = [at for at in places if text[at : at + _HEAD] in likely] if likely else []
         pieces, done, count = [], 0, 0
-        sizes = sorted(self.lengths, reverse=True)
+        seen: dict[str, tuple[int, ...]] = {}
         for at in starts:
-            if at < done or text[at : at + _HEAD] not in likely:
-                continue
-            end = self._end(text, at, sizes)
+            end = self._end(text, at, seen) if at >= done else 0
             if end:
-                pieces += [text[done:at], MARK]
-                done, count = end, count + 1
+                # pieces of one long value stand side by side
+                if at > done or not count:
+                    pieces += [text[done:at], MARK]
+                    count += 1
+                done = end
         return "".join([*pieces, text[done:]]), count
 
-    def _end(self, text: str, at: int, sizes: list[int]) -> int:
-        """Return where the longest value that begins at `at` ends, or 0."""
-        for size in sizes:
-            end = at + size
-            inside = end > len(text) or (end < len(text) and text[end].isalnum())
-            if not inside and self.has(text[at:end]):
-                return end
+    def _end(self, text: str, at: int, seen: dict[str, tuple[int, ...]]) -> int:
+        """Return where the longest value that begins at `at` ends, or 0.
+
+        seen: beginnings that were looked up in this text before, and what was found.
+        """
+        for length in _BEGINNINGS:
+            begun = text[at : at + length]
+            if begun not in seen:
+                seen[begun] = self.sizes.get(_digest(self.key, begun), ())
+            for size in seen[begun]:
+                word = text[at : at + size]
+                fits = len(word) == size and (size >= _ANYWHERE or _is_word(text, at, at + size))
+                if fits and _digest(self.key, word) in self.digests:
+                    return at + size
         return 0
 
 
@@ -108,12 +127,14 @@ def hidable(data: Mapping[str, str], names: frozenset[str]) -> set[str]:
     """Return what of a Secret's data can be told apart from ordinary words, and so be hidden.
 
     names: words that the namespace shows anyway, such as its objects' names. A value counts whole;
-    of values with several parts (lines, JSON, URLs) each part of mixed characters counts, too.
+    of values with several parts (lines, JSON, URLs) each part of mixed characters counts, too. What
+    Helm keeps of a release is compressed, and so stands in no text.
     """
     found: set[str] = set()
-    for key, value in data.items():
-        if key.lower() in _PUBLIC_KEYS:
+    for key, whole in data.items():
+        if key.lower() in _PUBLIC_KEYS or (key == "release" and whole.startswith(_HELM_RELEASE)):
             continue
+        value = whole[:_LONGEST_VALUE]
         parts = {value.strip(), *(line.strip() for line in value.splitlines()), *_leaves(value)}
         found |= {part for part in parts if _distinct(part)}
         found |= {part for part in _PART.findall(value) if _mixed(part)}
@@ -149,19 +170,36 @@ def _leaves(value: str) -> set[str]:
     return found
 
 
-def _spellings(value: str) -> set[str]:
-    """Return a value as programs write it: plain, quoted, percent-encoded, base64, hex."""
-    raw = value.encode("utf-8", "surrogatepass")
-    base64s = {
-        encode(one).decode()
-        for encode in (base64.b64encode, base64.urlsafe_b64encode)
-        for one in (raw, raw + b"\n")
-    }
-    percent = quote(raw, safe="")
-    forms = {value, percent, percent.replace("%20", "+"), json.dumps(value)[1:-1]}
-    forms |= base64s | {one.rstrip("=") for one in base64s} | {raw.hex(), raw.hex().upper()}
-    return {form for form in forms if len(form) >= _MIN_SECRET}
+def _is_word(text: str, start: int, end: int) -> bool:
+    """Return whether no letter and no digit stands beside a part of a text."""
+    return not (text[start - 1 : start].isalnum() or text[end : end + 1].isalnum())
+
+
+def _beginning(form: str) -> str:
+    return form[: next(length for length in _BEGINNINGS if length <= len(form))]
+
+
+def _bounded(forms: set[str]) -> set[str]:
+    """Return forms with the long ones in pieces, and those in pieces that begin alike in crowds."""
+    short = {piece for form in forms for piece in _cut(form, _LONGEST_FORM, _PIECE)}
+    alike: defaultdict[str, set[str]] = defaultdict(set)
+    for form in short:
+        alike[_beginning(form)].add(form)
+    found: set[str] = set()
+    for begun, group in alike.items():
+        crowded = len({len(form) for form in group}) > _MOST_SIZES
+        size = len(begun) if crowded else _LONGEST_FORM
+        found |= {piece for form in group for piece in _cut(form, size, size)}
+    return found
+
+
+def _cut(form: str, longest: int, size: int) -> Iterator[str]:
+    """Yield a form, or if it is longer than `longest` its pieces; the last takes what is left."""
+    whole = max(1, len(form) // size) if len(form) > longest else 1
+    yield from (form[at * size : (at + 1) * size] for at in range(whole - 1))
+    yield form[(whole - 1) * size :]
 
 
 def _digest(key: bytes, value: str) -> bytes:
-    return hashlib.blake2b(value.encode("utf-8", "surrogatepass"), key=key).digest()
+    raw = value.encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(raw, digest_size=16, key=key).digest()

@@ -1,6 +1,7 @@
 """What leaves the border: no planted form, no known value in any spelling, every benign line."""
 
 import base64
+import html
 import json
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from agents.environments.simulated.incidents import generate
 from agents.environments.simulated.lab import Lab
 from agents.environments.simulated.references import parse_reference, scenario_of
+from agents.policy import digests
 from agents.policy.digests import MARK, SecretDigests, hidable
 from agents.policy.parse import parse
 from agents.policy.redact import Redacted, redact
@@ -18,6 +20,7 @@ from tests.safety.planted import BENIGN, BY_FORM
 
 KEY = b"k" * 32
 VALUE = "Tr0ub4dor&3/x=y"
+QUOTED = "it's-<b>'S3cr\"et"
 FORMS_WANTED, OUTPUTS_WANTED = 60, 200
 
 
@@ -61,6 +64,15 @@ SPELLED = {
     "percent-encoded": quote(VALUE, safe=""),
     "in a path": f"/login/{VALUE}/x",
     "behind a tag": f"<b>{VALUE}</b>",
+    "glued to letters": f"x{VALUE}x",
+    "json of go": VALUE.replace("&", "\\u0026"),
+    "json in json of go": VALUE.replace("&", "\\\\u0026"),
+    "html": html.escape(VALUE),
+    "percent-encoded, lower case": quote(VALUE, safe="").replace("F", "f").replace("D", "d"),
+    "percent-encoded, in part": quote(VALUE, safe="!'()*~;,/?:@&=+$#"),
+    "base64 of user and value": base64.b64encode(f"user:{VALUE}".encode()).decode(),
+    "base64 of users and value": base64.b64encode(f"users:{VALUE}".encode()).decode(),
+    "base64 amid more": base64.b64encode(f"{{'a': '{VALUE}', 'b': 1}}".encode()).decode(),
 }
 
 
@@ -71,6 +83,51 @@ def test_a_known_value_is_found_in_every_spelling(spelling: str) -> None:
     assert MARK in result.text and result.count == 1
     for told in (VALUE, SPELLED[spelling].strip('"')):
         assert told not in result.text
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        json.dumps(QUOTED)[1:-1],
+        json.dumps(json.dumps(QUOTED))[3:-3],
+        json.dumps(QUOTED)[1:-1].replace("<", "\\u003c").replace(">", "\\u003e"),
+        QUOTED.replace("'", "''"),
+        QUOTED.replace("'", "'\\''"),
+        html.escape(QUOTED),
+        html.escape(QUOTED).replace("&quot;", "&#34;").replace("&#x27;", "&#39;"),
+        quote(QUOTED, safe="!'()*~"),
+    ],
+)
+def test_a_known_value_with_quotes_is_found_as_it_is_escaped(spelled: str) -> None:
+    assert SecretDigests.of(KEY, [QUOTED]).hide(f"x {spelled} y") == (f"x {MARK} y", 1)
+
+
+def hashed(text: str, values: list[str]) -> int:
+    """Return how many characters are hashed to find values in a text."""
+    known, total = SecretDigests.of(KEY, values), 0
+
+    def counted(key: bytes, value: str) -> bytes:
+        nonlocal total
+        total += len(value)
+        return digest(key, value)
+
+    digest = digests._digest
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(digests, "_digest", counted)
+        known.hide(text)
+    return total
+
+
+@pytest.mark.parametrize("beginning", ["H4sI", "H4sI" * 4, "H4sI" * 9, "aaaa" * 9])
+def test_what_is_hashed_grows_with_the_text_alone(beginning: str) -> None:
+    """Ten long values that begin alike, as Helm's releases do, and a text full of beginnings."""
+    near = f"{beginning}," * 2000
+    short, long = ([f"{beginning}-{at}-{'k' * size}" for at in range(10)] for size in (99, 9999))
+    once, twice = hashed(near, short), hashed(near * 2, short)
+    assert twice <= 2.1 * once
+    assert hashed(near, long) <= 1.1 * once
+    crowd = [beginning + "k" * size for size in range(250)]
+    assert hashed(near, crowd) <= 99 * len(near)
 
 
 def test_nothing_of_a_known_value_is_kept() -> None:
