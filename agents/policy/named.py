@@ -9,7 +9,19 @@ import re
 # text (lower case) without which a line has no such name
 NEEDLES = (
     *("pass", "pwd", "_pw", "secret", "token", "cookie", "credential", "apikey", "api_key"),
-    *("privatekey", "accesskey", "accountkey", "-key", "_key", "auth", "dsn", "cvv", "ssn", "iban"),
+    *(
+        "privatekey",
+        "accesskey",
+        "accountkey",
+        "-key",
+        "_key",
+        "auth",
+        "salt",
+        "dsn",
+        "cvv",
+        "ssn",
+        "iban",
+    ),
 )
 _LONG_STEM = (
     r"pass(?:word|wd|phrase|code)|secret(?:[_-]key(?:[_-]base)?)?|token|cookie|credentials?"
@@ -20,7 +32,8 @@ _LONG_STEM = (
 # short stems count only as whole words: `compass:` and `PASS: test` name no secret
 _SHORT_STEM = (
     r"(?<=[_.-])(?:pass|pwd|dsn)|(?<![a-z])(?:pwd|dsn|cvv|ssn|iban)"
-    r"|(?<![a-z])pass(?=[\"' \\]*=|\\{0,7}[\"'])|(?-i:(?<=_)(?:AUTH|PW))"
+    r"|(?<![a-z])pass(?=[\"' \\]*=|\\{0,7}[\"'])|(?-i:(?<=_)(?:AUTH|PW)"
+    r"|(?<![A-Za-z0-9_-])(?:AUTH|SALT)(?=\\{0,7}[\"']|=|\s*(?:\n|\Z))|[Pp]ass(?=:\S))"
 )
 # what makes of a secret's name the name of something about it: where it is, how long, how old
 _ABOUT = (
@@ -31,22 +44,26 @@ _ABOUT = (
     r"|STORE|BACKEND|MANAGER|USER|USERNAME|REGION|NAMESPACE|ENV|SOURCE|METHOD|CACHE|RESET|CHANGED"
     r"|THROUGH|PROTO|TCP|UDP|ARN|VALIDATION|CHECK|STATUS|ERROR|NOT|INVALID|FAILED|MISSING"
 )
+_TELLS_ABOUT = rf"(?:_[A-Z0-9]{{1,32}}){{0,8}}_(?:{_ABOUT})(?![A-Z0-9])"
 _SUFFIX = (
-    rf"(?:_?[0-9]{{1,4}}|(?-i:(?!(?:_[A-Z0-9]+)*_(?:{_ABOUT})(?![A-Z0-9]))(?:_[A-Z0-9]{{1,32}}){{1,4}})"
+    rf"(?:_?[0-9]{{1,4}}|(?-i:(?!{_TELLS_ABOUT})(?:_[A-Z0-9]{{1,32}}){{1,4}})"
     r"|[_-](?:primary|secondary|prod|production|staging|dev|test|old|new|current|previous|value))?"
 )
 _NAME = rf"(?:{_LONG_STEM}|{_SHORT_STEM}){_SUFFIX}"
 _GLUE = r"\\{0,7}[\"']?[ \t]{0,4}(?::=|=>|=|:(?!//))[ \t]{0,256}"
+# a quote that a cut text leaves open ends with its line
 _VALUE = (
-    r"(?:(?P<slashes>\\{1,7})\"(?:[^\"\\\n]|(?!(?P=slashes)\")\\++\"?){1,4096}(?P=slashes)\""
-    r"|\"(?:[^\"\\\n]|\\.){1,4096}\"|'[^'\n]{1,4096}'|\[(?!redacted:)[^\[\]\n]{1,4096}(?=\])"
-    r"|[^\s\"',;&|)}\]\\]{1,4096})"
+    r"(?:(?P<slashes>\\{1,7})\"(?:[^\"\\\n]|(?!(?P=slashes)\")\\++\"?){1,65536}(?:(?P=slashes)\")?"
+    r"|\"(?:[^\"\\\n]|\\.){1,65536}\"?|'[^'\n]{1,65536}'?|\[(?!redacted:)[^\[\]\n]{1,4096}(?=\])"
+    r"|(?:\[redacted:[a-z -]{1,24}\]|[^\s\"',;&|)}\]\\]){1,4096})"
 )
 _NAMED = re.compile(
     rf"(?P<keep>{_NAME}{_GLUE})(?!\{{[\w.-]{{1,64}}:)(?P<value>{_VALUE})", re.IGNORECASE
 )
-_OPTION = re.compile(
-    rf"(?P<keep>-{_NAME}(?:[ \t]{{1,4}}|\\{{0,7}}[\"'], ?(?=\\{{0,7}}[\"'][^-])))"
+_OPTION = re.compile(rf"(?P<keep>-{_NAME}[ \t]{{1,4}})(?P<value>{_VALUE})", re.IGNORECASE)
+# an option and its value as neighbours in a list
+_LISTED = re.compile(
+    rf"(?P<keep>(?<=[\"'])--?[\w-]{{0,64}}?{_NAME}\\{{0,7}}[\"'], ?(?=\\{{0,7}}[\"'][^-]))"
     rf"(?P<value>{_VALUE})",
     re.IGNORECASE,
 )
@@ -59,10 +76,10 @@ _ENV_PAIR = re.compile(
 _ELEMENT = re.compile(
     rf"(?P<keep><[\w.:-]{{0,64}}{_NAME}>)(?P<value>[^<\n]{{1,4096}})(?=</)", re.IGNORECASE
 )
-_INLINE = (_ENV_PAIR, _NAMED, _OPTION, _ELEMENT)
+_INLINE = (_ENV_PAIR, _NAMED, _OPTION, _LISTED, _ELEMENT)
 _SPARED = re.compile(
-    r"\[{0,2}\[redacted:.*|<[a-z -]{1,24}>|<set|<error:|true|false|null|nil|none|yes|no|on|off"
-    r"|enabled|disabled|basic|bearer|[0-9]{1,3}|\$\([A-Za-z_]\w*\)?|\$\{[A-Za-z_]\w*\}?"
+    r"\[{0,2}\[redacted:.*|[|>][0-9+-]{0,2}|<[a-z -]{1,24}>|<set|<error:"
+    r"|true|false|null|nil|none|yes|no|on|off|enabled|disabled|basic|bearer|[0-9]{1,3}|\$\([A-Za-z_]\w*\)?|\$\{[A-Za-z_]\w*\}?"
     r"|(?-i:\$[A-Z_][A-Z0-9_]*)|[({\[]+|optional[:.]?"
     r"|/(?:etc|var|run|mnt|opt|usr|home|root|tmp|app|config|secrets?|vault|data|proc|srv|dev|api"
     r"|auth|oauth2?|token|login|v[0-9])(?:/[\w.-]+)*/?"

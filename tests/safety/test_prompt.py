@@ -138,9 +138,8 @@ def test_a_known_secret_is_found_wherever_it_stands() -> None:
     encoded = base64.b64encode(b"correct-horse").decode()
     text = f"GET /x?y=correct-horse&z=1 'correct-horse' {encoded} correct-horses abc"
     result = redact(text, known)
-    assert result.count == 3
-    assert "correct-horses" in result.text
-    assert "correct-horse&" not in result.text
+    assert result.count == 4
+    assert "correct-horse" not in result.text and result.text.endswith("s abc")
     assert "correct-horse" not in repr(known)
 
 

@@ -1,0 +1,97 @@
+"""What names, options and programs give away is redacted in every layout, and nothing else is."""
+
+import json
+
+import pytest
+
+from agents.policy.redact import Redacted, redact
+from tests.safety.planted_beside import BESIDE, BY_NAME, ORDINARY, TOKENS, WORD
+
+PLANTED = {**BESIDE, **BY_NAME}
+FORMS_WANTED = 100
+
+
+def test_there_are_enough_layouts() -> None:
+    assert len(PLANTED) >= FORMS_WANTED
+
+
+@pytest.mark.parametrize("layout", PLANTED)
+def test_a_value_beside_its_name_never_comes_through(layout: str) -> None:
+    text = PLANTED[layout]
+    result = redact(f"before\n{text}\nafter")
+    for part in (WORD, WORD[:7], "FiNe", "Qmc0"):
+        assert part not in result.text
+    assert result.count >= 1
+    assert result.text.startswith("before\n") and result.text.endswith("\nafter")
+    assert redact(result.text) == Redacted(result.text, 0)
+
+
+@pytest.mark.parametrize("kind", TOKENS)
+def test_a_token_never_comes_through(kind: str) -> None:
+    text = f"time=x msg={TOKENS[kind]} done"
+    assert redact(text).count == 1
+    assert TOKENS[kind][8:] not in redact(text).text
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_what_only_refers_to_a_secret_stays(text: str) -> None:
+    assert redact(text) == Redacted(text, 0)
+
+
+DEPLOYMENT = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "geo", "annotations": {"deployment.kubernetes.io/revision": "3"}},
+    "spec": {
+        "template": {
+            "spec": {
+                "serviceAccountName": "geo",
+                "imagePullSecrets": [{"name": "regcred"}],
+                "containers": [
+                    {
+                        "name": "geo",
+                        "args": ["--port", "8083", "--token-file", "/var/run/token"],
+                        "env": [
+                            {"name": "LOG_LEVEL", "value": "info"},
+                            {
+                                "name": "DB_PASSWORD",
+                                "valueFrom": {"secretKeyRef": {"key": "password", "name": "db"}},
+                            },
+                            {"name": "SECRET_NAME", "value": "db-creds"},
+                        ],
+                        "volumeMounts": [{"name": "token", "mountPath": "/var/run/secrets/x"}],
+                    }
+                ],
+                "volumes": [{"name": "token", "secret": {"secretName": "db-creds"}}],
+            }
+        }
+    },
+}
+DESCRIBED = """
+    Environment:
+      LOG_LEVEL:    info
+      DB_PASSWORD:  <set to the key 'password' in secret 'db'>  Optional: false
+      SECRET_NAME:  db-creds
+    Mounts:
+      /var/run/secrets/kubernetes.io/serviceaccount from kube-api-access-x2x7q (ro)
+  Volumes:
+   token:
+    Type:        Secret (a volume populated by a Secret)
+    SecretName:  db-creds
+    Optional:    false
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(DEPLOYMENT),
+        json.dumps(DEPLOYMENT, indent=4),
+        json.dumps(DEPLOYMENT, separators=(",", ":")),
+        json.dumps(json.dumps(DEPLOYMENT)),
+        json.dumps(json.dumps(json.dumps(DEPLOYMENT))),
+        DESCRIBED,
+    ],
+)
+def test_an_ordinary_deployment_stays_as_it_is(text: str) -> None:
+    assert redact(text) == Redacted(text, 0)
