@@ -178,18 +178,22 @@ class _Turn:
                 "stage": Stage.ASKED,
                 "preview": fact.preview,
                 "expires": self.event.time + timedelta(seconds=self.gate.settings.approval_seconds),
-                "approvers_needed": self.gate.policy.approvers_needed(pending.action),
+                "approvers_needed": self.gate.policy.approvers_needed(
+                    pending.action, fact.preview.rollback, fact.preview.touched
+                ),
                 "policy_version": self.gate.policy.version,
             }
         )
         if verdict.ruling is Ruling.DENY:
             return self.refuse(plan, RefusedBy.POLICY, verdict.reason, verdict.message)
+        unasked = verdict.allowed
         if fact.preview.rollback is not None:  # the Executor does no order whose rollback is denied
             undone = self._judge(plan, fact.preview.rollback, facts)
             if undone.ruling is Ruling.DENY:
                 message = f"the act that would undo it: {undone.message}"
                 return self.refuse(plan, RefusedBy.POLICY, undone.reason, message)
-        if verdict.ruling is Ruling.ALLOW:
+            unasked = unasked and undone.allowed  # nobody is asked again before it
+        if unasked:
             own = sign_decision(self.gate.key, self._payload(shown))
             return self._order(shown, (own,))
         self._ask(shown, fact.preview)

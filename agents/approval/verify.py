@@ -180,20 +180,24 @@ def check_order(
     verdict = policy.decide(order.action, context)
     if verdict.ruling is Ruling.DENY:
         raise OrderRejected(RejectCode.DENIED_BY_POLICY, f"{verdict.reason}: {verdict.message}")
-    _check_rollback(order, policy=policy, context=context)
+    undone = _check_rollback(order, policy=policy, context=context)
     bound = order_hash(bound_by_order(order))
     signers = [
         _check_one(decision, order, digest, bound, keyring=keyring, now=now)
         for decision in order.decisions
     ]
-    _check_signers(order, signers, policy=policy, context=context, automatic=verdict.allowed)
+    automatic = verdict.allowed and undone
+    _check_signers(order, signers, policy=policy, context=context, automatic=automatic)
 
 
-def _check_rollback(order: ActionApproved, *, policy: Policy, context: Context) -> None:
-    """Refuse an order whose rollback policy denies, or which is about another object."""
+def _check_rollback(order: ActionApproved, *, policy: Policy, context: Context) -> bool:
+    """Refuse an order whose rollback policy denies, or which is about another object.
+
+    Return whether policy allows the rollback unasked; one that there is not, it does.
+    """
     rollback = order.rollback
     if rollback is None:
-        return
+        return True
     verdict = policy.decide(rollback, context)
     if verdict.ruling is Ruling.DENY:
         raise OrderRejected(
@@ -206,6 +210,7 @@ def _check_rollback(order: ActionApproved, *, policy: Policy, context: Context) 
             RejectCode.WRONG_ROLLBACK,
             f"the rollback is about {facts.kind}/{facts.name}, which the act does not touch",
         )
+    return verdict.allowed
 
 
 def _check_act(order: ActionApproved) -> str:
@@ -280,10 +285,10 @@ def _check_signers(
         if not automatic or len(signers) > 1:
             raise OrderRejected(
                 RejectCode.NOT_AUTOMATIC,
-                "the gate's key stands only for what policy allows unasked",
+                "the gate's key stands only for what policy allows unasked, the rollback included",
             )
         return
-    needed = policy.approvers_needed(order.action)
+    needed = policy.approvers_needed(order.action, order.rollback, order.touched)
     if len(signers) < needed:
         raise OrderRejected(
             RejectCode.TOO_FEW_APPROVERS, f"expected {needed} approvers, got {len(signers)}"

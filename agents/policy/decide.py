@@ -13,7 +13,7 @@ from typing import Self
 
 import cedarpy
 
-from agents.contracts.action import Action
+from agents.contracts.action import Action, DeleteResource, Touched
 from agents.contracts.command import Command
 from agents.policy.reads import check_read
 from agents.policy.refusal import ReasonCode, Refusal
@@ -91,10 +91,19 @@ class Policy:
         """Hex SHA-256 over the names and bytes of the folder's files."""
         return self._rules.version
 
-    def approvers_needed(self, action: Action) -> int:
-        """Return how many different approvers an act needs when it is not allowed unasked."""
+    def approvers_needed(
+        self, action: Action, rollback: Action | None = None, touched: tuple[Touched, ...] = ()
+    ) -> int:
+        """Return how many different approvers an act needs when it is not allowed unasked.
+
+        It may be followed by its rollback unasked, so whichever of both needs more counts. To
+        delete what the act itself makes takes nothing from anybody: that counts for none.
+        """
         approvers = self._rules.approvers
-        return approvers.get(action.type, approvers["default"])
+        acts = [action]
+        if rollback is not None and not _unmakes(rollback, touched):
+            acts.append(rollback)
+        return max(approvers.get(one.type, approvers["default"]) for one in acts)
 
     def may_read(self, command: Command, managed: Iterable[str]) -> Verdict:
         """Judge a read by the Probe; `managed` are globs of namespaces."""
@@ -117,6 +126,14 @@ class Policy:
             return _refused(refusal)
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
             return _broken(f"the policy could not be asked: {error}")
+
+
+def _unmakes(rollback: Action, touched: tuple[Touched, ...]) -> bool:
+    """Return whether a rollback deletes an object that did not exist before the act."""
+    if not isinstance(rollback, DeleteResource):
+        return False
+    new = {(one.kind, one.namespace, one.name) for one in touched if one.resource_version is None}
+    return (rollback.kind, rollback.namespace, rollback.name) in new
 
 
 def _ruled(rules: Rules, answer: cedarpy.AuthzResult) -> Verdict:

@@ -15,7 +15,9 @@ from agents.contracts.action import (
     DeleteResource,
     RestartRollout,
     ScaleWorkload,
+    SetImage,
     Touched,
+    UndoRollout,
     Workload,
 )
 from agents.contracts.approval import ActionApproved, ActionDecided, BoundOrder, DecisionPayload
@@ -187,6 +189,53 @@ def test_what_the_order_acts_by_is_bound_by_the_signature(changes: dict[str, obj
     expected = {"wrong_order"} if changes.get("touched") != () else {"wrong_rollback"}
     assert {check(approved.model_copy(update=changes))} <= expected | {"denied_by_policy"}
     assert check(approved.model_copy(update=changes)) != "accepted"
+
+
+BACK: Action = UndoRollout(workload=WORKLOAD, revision=3)
+OTHER_IMAGE: Action = SetImage(workload=WORKLOAD, container="geo", image="evil.example/x:1")
+GONE: Action = DeleteResource(kind="deployments", namespace="hotel-1", name="geo")
+NEW = TOUCHED.model_copy(update={"resource_version": None})
+
+
+def undone_by(
+    rollback: Action | None,
+    action: Action,
+    *signers: tuple[SigningKey, str],
+    touched: Touched = TOUCHED,
+) -> ActionApproved:
+    """Return an order with a rollback, signed by these over all that it acts by."""
+    shown = order(action=action, rollback=rollback, touched=(touched,))
+    digest = order_hash(bound_by_order(shown))
+    by = tuple(decided(action, key, name, order_hash=digest) for key, name in signers)
+    return shown.model_copy(update={"decisions": by})
+
+
+@pytest.mark.parametrize(
+    ("rollback", "code"),
+    [
+        (None, "accepted"),
+        (BACK, "accepted"),
+        (RESTART, "accepted"),
+        (SCALE, "not_automatic"),
+        (UNDO, "not_automatic"),
+        (OTHER_IMAGE, "not_automatic"),
+        (GONE, "not_automatic"),
+    ],
+)
+def test_an_order_that_nobody_was_asked_for_has_a_rollback_that_needs_nobody(
+    rollback: Action | None, code: str
+) -> None:
+    assert check(undone_by(rollback, RESTART, (GATE, "gate"))) == code
+
+
+def test_the_rollback_s_approvers_count_as_the_act_s() -> None:
+    anna, otto = (ANNA, "anna"), (OTTO, "otto")
+    assert check(undone_by(GONE, SCALE, anna)) == "too_few_approvers"
+    assert check(undone_by(GONE, SCALE, anna, otto)) == "accepted"
+    made = undone_by(GONE, SCALE, anna, touched=NEW)  # the act makes what its rollback deletes
+    assert check(made) == "accepted"
+    other = NEW.model_copy(update={"name": "rate"})
+    assert check(undone_by(GONE, SCALE, anna, touched=other)) == "wrong_rollback"
 
 
 def test_a_decision_that_binds_the_action_alone_approves_nothing() -> None:

@@ -8,7 +8,14 @@ import pytest
 from agents.approval.audit_proof import verify_chain
 from agents.approval.binding import bound_by_order, order_hash
 from agents.approval.signing import sign_decision
-from agents.contracts.action import Action, ApplyManifest, DeleteResource, Preview
+from agents.contracts.action import (
+    Action,
+    ApplyManifest,
+    DeleteResource,
+    Preview,
+    RestartRollout,
+    ScaleWorkload,
+)
 from agents.contracts.approval import (
     ActionApproved,
     ActionRefused,
@@ -301,6 +308,35 @@ async def test_nobody_is_asked_for_an_act_whose_rollback_policy_denies() -> None
     assert isinstance(refused, ActionRefused)
     assert (refused.refused_by, refused.reason) == (RefusedBy.POLICY, "member_never_written")
     assert refused.message.startswith("the act that would undo it: ")
+
+
+async def test_a_person_is_asked_for_an_act_whose_rollback_needs_one() -> None:
+    class Odd(TestCluster):
+        async def preview(self, action: Action) -> Preview:
+            shown = await super(Odd, self).preview(action)
+            assert isinstance(action, RestartRollout)
+            rollback = ScaleWorkload(workload=action.workload, replicas=0)
+            return shown.model_copy(update={"rollback": rollback})
+
+    pipeline = Pipeline(script=scripted(("act", RESTART)), cluster=Odd(), decide=None)
+    await pipeline.run()
+    assert len(pipeline.facts(ApprovalRequested)) == 1
+    assert pipeline.cluster.acts == []
+
+
+async def test_a_rollback_that_needs_two_persons_is_asked_of_two() -> None:
+    class Odd(TestCluster):
+        async def preview(self, action: Action) -> Preview:
+            shown = await super(Odd, self).preview(action)
+            rollback = DeleteResource(kind="deployments", namespace="hotel-0a1b2", name="geo")
+            return shown.model_copy(update={"rollback": rollback})
+
+    pipeline = Pipeline(script=scripted(("act", SCALE)), cluster=Odd())
+    await pipeline.run()
+    (request,) = pipeline.facts(ApprovalRequested)
+    assert isinstance(request, ApprovalRequested)
+    assert request.approvers_needed == 2
+    assert pipeline.cluster.acts == []
 
 
 async def test_a_rollback_that_holds_a_secret_is_not_published() -> None:

@@ -54,6 +54,13 @@ def operation(op: str, path: str, **more: object) -> dict[str, object]:
         ),
         (
             [
+                operation("replace", "/spec/replicas", value=0),
+                operation("test", "/status/replicas", value=3),
+            ],
+            0,
+        ),
+        (
+            [
                 operation("replace", "/spec", value={"replicas": 4}),
                 operation("test", "/spec/replicas", value=2),
             ],
