@@ -188,7 +188,7 @@ class _Turn:
             return self.refuse(plan, RefusedBy.POLICY, verdict.reason, verdict.message)
         unasked = verdict.allowed
         if fact.preview.rollback is not None:  # the Executor does no order whose rollback is denied
-            undone = self._judge(plan, fact.preview.rollback, facts)
+            undone = self._judge(plan, fact.preview.rollback, facts.undone())
             if undone.ruling is Ruling.DENY:
                 message = f"the act that would undo it: {undone.message}"
                 return self.refuse(plan, RefusedBy.POLICY, undone.reason, message)

@@ -9,6 +9,7 @@ DecisionRejected    a decision, judgement or control that nobody with a key can 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -198,7 +199,8 @@ def _check_rollback(order: ActionApproved, *, policy: Policy, context: Context) 
     rollback = order.rollback
     if rollback is None:
         return True
-    verdict = policy.decide(rollback, context)
+    shown = context.preview.undone() if context.preview else None
+    verdict = policy.decide(rollback, replace(context, preview=shown))
     if verdict.ruling is Ruling.DENY:
         raise OrderRejected(
             RejectCode.DENIED_BY_POLICY, f"the rollback: {verdict.reason}: {verdict.message}"

@@ -194,12 +194,28 @@ class Touched(Order):
 
 
 class Preview(Order):
-    """What a server-side dry run of an action showed."""
+    """What a server-side dry run of an action showed.
+
+    The members with a default came later; they are None where the environment does not tell them.
+    """
 
     diff: str
     touched: tuple[Touched, ...]
     rollback: Action | None = Field(description="the act that undoes this one; None if none can")
     pods_affected: int = Field(ge=0)
+    changed: tuple[str, ...] | None = Field(
+        default=None,
+        description="sorted names of the members that differ in objects that stay, and of those "
+        "that a revision brings or takes away",
+    )
+    replicas_before: int | None = Field(
+        default=None, ge=0, description="of the touched workload that loses the largest share"
+    )
+    replicas_after: int | None = Field(default=None, ge=0, description="of the same workload")
+    owners: tuple[str, ...] | None = Field(
+        default=None,
+        description="the controllers above what is touched, as namespace/kind/name, sorted",
+    )
 
 
 def namespace_of(action: Action) -> str | None:

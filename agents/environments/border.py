@@ -97,7 +97,8 @@ class Border:
         if rollback is not None and self._hidden(rollback.model_dump_json())[1]:
             rollback = None
         diff = self._hidden(shown.diff)[0]
-        return shown.model_copy(update={"diff": diff, "rollback": rollback})
+        changed = shown.changed and tuple(map(self._named, shown.changed))
+        return shown.model_copy(update={"diff": diff, "rollback": rollback, "changed": changed})
 
     def versions(self, touched: tuple[Touched, ...]) -> tuple[Touched, ...]:
         """Return present versions."""
@@ -120,6 +121,10 @@ class Border:
     def _clean(self, output: Output) -> Output:
         text, count = self._hidden(output.text)
         return replace(output, text=text, redactions=count)
+
+    def _named(self, member: str) -> str:
+        """Return a member's name; one of letters alone is the API's, and policy must know it."""
+        return member if member.isalpha() else self._hidden(member)[0]
 
     def _hidden(self, text: str) -> tuple[str, int]:
         self._learn()

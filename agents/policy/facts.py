@@ -1,8 +1,10 @@
 """What a policy may know of an action: where it acts, on what, and which members it touches.
 
-Invariant: `touches` may say too much but never too little: every member named in a patch, a JSON
-Pointer or a manifest is in it, and a change that replaces or removes a whole part is `wholesale`.
-A name with a prefix is in it three times, so that a policy can name the prefix or the rest alone.
+Invariant: of what the act itself says `touches` may tell too much but never too little: every
+member named in a patch, a JSON Pointer or a manifest is in it, and a change that replaces or
+removes a whole part is `wholesale`. What it does beyond its words, the dry run tells
+(`request.PreviewFacts`). A name with a prefix is in it three times, so that a policy can name the
+prefix or the rest alone.
 """
 
 import json

@@ -38,7 +38,8 @@ class Circumstances(BaseModel):
 
     namespace: the incident's, also that of a line which names none. managed: globs; None for the
     incident's namespace alone. now: for the calendar of freezes. pods: what the dry run touched,
-    None for before the dry run. replicas_lost: percent of the workload's replicas.
+    None for before the dry run. replicas_lost: percent of the workload's replicas. changed: members
+    that the dry run showed to differ. owners: controllers above the object, `namespace/kind/name`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -55,6 +56,8 @@ class Circumstances(BaseModel):
     pods: int | None = Field(default=1, ge=0)
     replica_delta: int = 0
     replicas_lost: int = Field(default=0, ge=0, le=100)
+    changed: Globs = ()
+    owners: Globs = ()
     acts_this_incident: int = Field(default=0, ge=0)
     acts_this_hour: int = Field(default=0, ge=0)
     max_acts_this_incident: int = Field(default=4, ge=0)
@@ -75,6 +78,8 @@ class Circumstances(BaseModel):
                 pods_affected=self.pods,
                 replica_delta=self.replica_delta,
                 replicas_lost_percent=self.replicas_lost,
+                changed=frozenset(self.changed),
+                above=frozenset(self.owners),
             )
         return Context(
             incident_id="asked",

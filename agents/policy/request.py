@@ -4,7 +4,7 @@ Invariant: every fact of the schema is there with its own type, or no question i
 operator's settings say and what the process was started with both hold.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
@@ -28,16 +28,42 @@ class PreviewFacts:
     """What a dry run showed: how many pods change, by how many replicas, and what share is lost.
 
     replicas_lost_percent: of the workload's replicas before the act, 0 where it takes none.
+    replicas: those after the act, -1 where it leaves them. changed: members of the objects
+    themselves, beyond what the act names. above: what is touched and the controllers over it, as
+    `namespace/kind/name`.
     """
 
     pods_affected: int
     replica_delta: int = 0
     replicas_lost_percent: int = 0
+    replicas: int = -1
+    changed: frozenset[str] = frozenset()
+    above: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, action: Action, preview: Preview) -> Self:
-        """Return the facts of a preview."""
-        return cls.between(action, preview.rollback, preview.pods_affected)
+        """Return the facts of a preview; what it does not tell, the act and its rollback do."""
+        facts = cls.between(action, preview.rollback, preview.pods_affected)
+        before, after = preview.replicas_before, preview.replicas_after
+        if before is not None and after is not None:
+            facts = cls(
+                pods_affected=preview.pods_affected,
+                replica_delta=after - before,
+                replicas_lost_percent=_lost(before, after),
+                replicas=after if after != before else -1,
+            )
+        touched = frozenset(
+            f"{one.namespace or ''}/{one.kind}/{one.name}" for one in preview.touched
+        )
+        return replace(
+            facts,
+            changed=frozenset(preview.changed or ()),
+            above=touched.union(preview.owners or ()),
+        )
+
+    def undone(self) -> Self:
+        """Return the facts for the rollback: the same objects, members and pods, back again."""
+        return replace(self, replicas=-1)
 
     @classmethod
     def between(cls, action: Action, rollback: Action | None, pods_affected: int) -> Self:
@@ -56,10 +82,15 @@ class PreviewFacts:
             return cls(pods_affected=pods_affected)
         if before < 0:
             return cls(pods_affected=pods_affected, replicas_lost_percent=ALL_LOST)
-        lost = max(0, before - after) * ALL_LOST // before if before else 0
         return cls(
-            pods_affected=pods_affected, replica_delta=after - before, replicas_lost_percent=lost
+            pods_affected=pods_affected,
+            replica_delta=after - before,
+            replicas_lost_percent=_lost(before, after),
         )
+
+
+def _lost(before: int, after: int) -> int:
+    return max(0, before - after) * ALL_LOST // before if before else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +157,10 @@ _FACT_TYPES: dict[str, type] = {
 
 
 def _facts(facts: ActionFacts, context: Context, limits: Limits, *, cluster_wide: bool) -> Facts:
-    namespace, rates = facts.namespace or "", limits.rates
+    namespace, rates, shown = facts.namespace or "", limits.rates, context.preview
     frozen = _freeze_of(context, limits)
+    spared = (*context.protected, *limits.protected_workloads)
+    above = {facts.workload} | (shown.above if shown else frozenset())
     record: Facts = {
         "kind": facts.kind,
         "namespace": namespace,
@@ -135,9 +168,9 @@ def _facts(facts: ActionFacts, context: Context, limits: Limits, *, cluster_wide
         "cluster_wide": cluster_wide,
         "in_managed_namespace": limits.manages(namespace, context.managed),
         "in_own_namespace": matches(namespace, (*context.own, *limits.own_namespaces)),
-        "is_protected": matches(facts.workload, (*context.protected, *limits.protected_workloads)),
-        "touches": sorted(facts.touches),
-        "replicas": facts.replicas,
+        "is_protected": any(matches(one, spared) for one in above),
+        "touches": sorted(facts.touches | shown.changed if shown else facts.touches),
+        "replicas": _fewest(facts.replicas, shown.replicas if shown else -1),
         "force": facts.force,
         "image": facts.image,
         "incident_namespace": context.incident_namespace or "",
@@ -153,8 +186,7 @@ def _facts(facts: ActionFacts, context: Context, limits: Limits, *, cluster_wide
     for name, kind in _FACT_TYPES.items():
         if type(record[name]) is not kind:
             raise TypeError(f"expected {name} to be {kind.__name__}, got {record[name]!r}")
-    if context.preview is not None:
-        shown = context.preview
+    if shown is not None:
         counts = {
             "pods_affected": shown.pods_affected,
             "replica_delta": shown.replica_delta,
@@ -164,6 +196,11 @@ def _facts(facts: ActionFacts, context: Context, limits: Limits, *, cluster_wide
             raise TypeError(f"expected counts of the dry run, got {counts}")
         record["preview"] = counts
     return record
+
+
+def _fewest(*replicas: int) -> int:
+    """Return the fewest that are told, -1 where none are."""
+    return min((one for one in replicas if one >= 0), default=-1)
 
 
 def _freeze_of(context: Context, limits: Limits) -> FreezeRule | None:

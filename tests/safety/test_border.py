@@ -116,7 +116,9 @@ class Talkative:
         return Output(text=self._told(), exit_code=0)
 
     def preview(self, action: object) -> Preview:
-        return Preview(diff=self._told(), touched=(), pods_affected=0, rollback=TELLS)
+        changed = ("securityContext", VALUE)
+        told = self._told()
+        return Preview(diff=told, touched=(), pods_affected=0, rollback=TELLS, changed=changed)
 
     def versions(self, touched: tuple[Touched, ...]) -> tuple[Touched, ...]:
         return touched
@@ -182,6 +184,14 @@ def test_a_rollback_that_holds_a_secret_is_withheld() -> None:
     assert Border(Talkative()).preview(RESTART).rollback is None
     harmless = Talkative(secrets={})
     assert Border(harmless).preview(RESTART).rollback == TELLS
+
+
+def test_a_member_is_told_by_its_name_unless_that_holds_a_secret() -> None:
+    told = Border(Talkative(secrets={"a": VALUE, "b": "securityContext"})).preview(RESTART)
+    assert told.changed is not None
+    name, hidden_one = told.changed
+    assert name == "securityContext", "a Secret's value must not hide what policy forbids"
+    assert VALUE not in hidden_one
 
 
 def test_a_secret_that_changes_is_hidden_from_then_on_and_in_the_act_that_replaces_it() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from difflib import unified_diff
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import yaml
@@ -34,10 +34,11 @@ from agents.contracts.action import (
 )
 from agents.environments.protocol import ActionRejected
 from agents.environments.simulated.controllers.deployments import revision_of
+from agents.environments.simulated.differences import Change, changed_members, owners_of, scaled
 from agents.environments.simulated.kubectl.errors import CommandFailed
 from agents.environments.simulated.kubectl.helm import history_of
 from agents.environments.simulated.kubectl.mongoshell import users_of
-from agents.environments.simulated.kubectl.output import safe
+from agents.environments.simulated.kubectl.output import LAST_APPLIED, safe
 from agents.environments.simulated.kubectl.shell import writer_of
 from agents.environments.simulated.objects.kinds import BY_NAME, KINDS, Manifest
 from agents.environments.simulated.objects.patching import inverse
@@ -66,18 +67,45 @@ def preview(cluster: Cluster, action: Action) -> Preview:
     diffs = [_diff(key, cluster.store.get(*key), copy.store.get(*key)) for key in keys]
     changes = [(cluster.store.get(*key), copy.store.get(*key)) for key in keys]
     touched = tuple(_touched(key, before) for key, (before, _) in zip(keys, changes, strict=True))
-    copy.settle()
+    touched = touched or _unchanged(cluster, action)
+    facts = _facts(cluster, action, changes, touched)
+    copy.settle()  # it goes on with the objects of the changes
     affected = max(
         len(cluster.runs.keys() - copy.runs.keys()), len(copy.runs.keys() - cluster.runs.keys())
     )
     return Preview(
         diff="".join(diffs),
-        touched=touched or _unchanged(cluster, action),
+        touched=touched,
         rollback=_helm_back(cluster, action)
         if isinstance(action, HelmRollback)
         else _rollback(action, changes),
         pods_affected=affected,
+        **facts,
     )
+
+
+def _facts(
+    cluster: Cluster, action: Action, changes: list[Change], touched: tuple[Touched, ...]
+) -> dict[str, Any]:
+    """Return what policy asks about beyond the act's own words."""
+    before, after = scaled(changes) or (None, None)
+    return {
+        "changed": changed_members(_kept(action, changes)),
+        "replicas_before": before,
+        "replicas_after": after,
+        "owners": owners_of(cluster, map(_key, touched)),
+    }
+
+
+def _kept(action: Action, changes: list[Change]) -> list[Change]:
+    """Return the changes whose members the act itself does not name.
+
+    What is deleted goes whole, and of a new object the manifest says all.
+    """
+    if isinstance(action, DeletePod | DeleteResource):
+        return []
+    made = isinstance(action, ApplyManifest)
+    return [(before, after) for before, after in changes if before is not None or not made]
 
 
 def _repaired(cluster: Cluster, copy: Cluster, action: RunMongoRepair) -> Preview:
@@ -95,6 +123,8 @@ def _repaired(cluster: Cluster, copy: Cluster, action: RunMongoRepair) -> Previe
         touched=(_touched(key, cluster.store.get(*key)),),
         rollback=action.model_copy(update=undo) if created else None,
         pods_affected=0,
+        changed=(),
+        owners=owners_of(cluster, [key]),
     )
 
 
@@ -102,6 +132,10 @@ def _touched(key: Key, before: Manifest | None) -> Touched:
     kind, namespace, name = key
     version = before["metadata"]["resourceVersion"] if before else None
     return Touched(kind=kind, namespace=namespace or None, name=name, resource_version=version)
+
+
+def _key(touched: Touched) -> Key:
+    return touched.kind, touched.namespace or "", touched.name
 
 
 def _unchanged(cluster: Cluster, action: Action) -> tuple[Touched, ...]:
@@ -138,9 +172,7 @@ def _diff(key: Key, before: Manifest | None, after: Manifest | None) -> str:
     return "".join(lines)
 
 
-def _rollback(
-    action: Action, changes: list[tuple[Manifest | None, Manifest | None]]
-) -> Action | None:
+def _rollback(action: Action, changes: list[Change]) -> Action | None:
     """Return the action that leads back to the present state, or None."""
     if isinstance(action, ScaleWorkload):
         replicas = changes[0][0]["spec"]["replicas"] if changes and changes[0][0] else None
@@ -169,9 +201,7 @@ def _helm_back(cluster: Cluster, action: HelmRollback) -> Action | None:
     return action.model_copy(update={"revision": history[-1].number}) if history else None
 
 
-def _go_back(
-    workload: Workload, changes: list[tuple[Manifest | None, Manifest | None]]
-) -> Action | None:
+def _go_back(workload: Workload, changes: list[Change]) -> Action | None:
     before = changes[0][0] if changes else None
     if before is None or not revision_of(before):
         return None
@@ -187,7 +217,11 @@ def _patched_back(before: Manifest, after: Manifest) -> Action | None:
             name=before["metadata"]["name"],
         )
         return _go_back(workload, [(before, after)])
-    undo = inverse(_own(before), _own(after))
+    was, became = _own(before), _own(after)
+    for one in (was, became):  # what is added to none is taken away by name, not with all the rest
+        one["metadata"].setdefault("annotations", {})
+        one["metadata"].setdefault("labels", {})
+    undo = inverse(was, became)
     if not undo:
         return None
     return PatchResource(
@@ -200,12 +234,16 @@ def _patched_back(before: Manifest, after: Manifest) -> Action | None:
 
 
 def _own(item: Manifest) -> Manifest:
-    """Return what a user writes of an object."""
+    """Return what a user writes of an object, less what `apply` keeps for itself."""
     metadata = {
         key: value
         for key, value in item["metadata"].items()
         if key in ("name", "namespace", "labels", "annotations")
     }
+    annotations = metadata.get("annotations") or {}
+    if LAST_APPLIED in annotations:
+        kept = {key: value for key, value in annotations.items() if key != LAST_APPLIED}
+        metadata["annotations"] = kept
     body = {key: value for key, value in item.items() if key not in ("status", "metadata")}
     return {**deepcopy(body), "metadata": deepcopy(metadata)}
 

@@ -313,7 +313,7 @@ async def test_nobody_is_asked_for_an_act_whose_rollback_policy_denies() -> None
 async def test_a_person_is_asked_for_an_act_whose_rollback_needs_one() -> None:
     class Odd(TestCluster):
         async def preview(self, action: Action) -> Preview:
-            shown = await super(Odd, self).preview(action)
+            shown = await super().preview(action)
             assert isinstance(action, RestartRollout)
             rollback = ScaleWorkload(workload=action.workload, replicas=0)
             return shown.model_copy(update={"rollback": rollback})
@@ -327,7 +327,7 @@ async def test_a_person_is_asked_for_an_act_whose_rollback_needs_one() -> None:
 async def test_a_rollback_that_needs_two_persons_is_asked_of_two() -> None:
     class Odd(TestCluster):
         async def preview(self, action: Action) -> Preview:
-            shown = await super(Odd, self).preview(action)
+            shown = await super().preview(action)
             rollback = DeleteResource(kind="deployments", namespace="hotel-0a1b2", name="geo")
             return shown.model_copy(update={"rollback": rollback})
 

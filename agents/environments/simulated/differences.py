@@ -1,0 +1,110 @@
+"""What a dry run changes, in the words that policy asks about: members, replicas, owners.
+
+Invariant: a member whose value differs is named with all members inside it that differ, whether it
+was changed, added or taken away; what the API server alone writes is no change of anybody's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agents.environments.simulated.kubectl.output import LAST_APPLIED
+from agents.environments.simulated.objects.kinds import BY_NAME, Manifest
+from agents.environments.simulated.objects.patching import merge_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from agents.environments.simulated.cluster import Cluster
+    from agents.environments.simulated.objects.store import Key
+
+Change = tuple[Manifest | None, Manifest | None]
+"""An object before and after; None where there is none."""
+
+_SERVERS = frozenset(
+    {"managedFields", "resourceVersion", "generation", "uid", "selfLink"}
+    | {"creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", LAST_APPLIED}
+)
+_SCALED = frozenset({"deployments", "statefulsets", "replicasets"})
+_LONGEST_CHAIN = 8
+
+
+def changed_members(changes: Iterable[Change]) -> tuple[str, ...]:
+    """Return the sorted names of all members that differ between the objects before and after."""
+    names: set[str] = set()
+    for before, after in changes:
+        names.update(_different(_written(before), _written(after)))
+    return tuple(sorted(names))
+
+
+def _written(item: Manifest | None) -> Manifest:
+    return {key: value for key, value in (item or {}).items() if key != "status"}
+
+
+def _different(before: Any, after: Any, field: str = "") -> Iterator[str]:  # noqa: ANN401 - JSON
+    """Yield the names of members that differ; an empty part is the same as none."""
+    if before == after or not (_holds(before) or _holds(after)):
+        return
+    if isinstance(before, list) or isinstance(after, list):
+        for one, other in _paired(_listed(before), _listed(after), field):
+            yield from _different(one, other)
+        return
+    old, new = (one if isinstance(one, dict) else {} for one in (before, after))
+    for name in (old.keys() | new.keys()) - _SERVERS:
+        one, other = old.get(name), new.get(name)
+        if one != other and (_holds(one) or _holds(other)):
+            yield name
+            yield from _different(one, other, name)
+
+
+def _holds(value: Any) -> bool:  # noqa: ANN401 - JSON
+    return value is not None and value not in ({}, [])
+
+
+def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - JSON
+    return value if isinstance(value, list) else [value]
+
+
+def _paired(old: list[Any], new: list[Any], field: str) -> Iterator[tuple[Any, Any]]:
+    """Yield the items that are the same thing, by the field's merge key or else by place."""
+    key = merge_key(field, [*old, *new])
+    keyed = key is not None and all(isinstance(one, dict) and key in one for one in (*old, *new))
+    was, now = (
+        {one[key] if keyed else place: one for place, one in enumerate(items)}
+        for items in (old, new)
+    )
+    for name in dict.fromkeys((*was, *now)):
+        yield was.get(name), now.get(name)
+
+
+def scaled(changes: Iterable[Change]) -> tuple[int, int] | None:
+    """Return replicas before and after of the workload that loses the largest share of its own."""
+    counts = [
+        (_replicas(before), _replicas(after) if after else 0)
+        for before, after in changes
+        if before is not None and BY_NAME[before["kind"]].plural in _SCALED
+    ]
+    return min(counts, key=lambda one: one[1] / one[0] if one[0] else 1.0, default=None)
+
+
+def _replicas(item: Manifest) -> int:
+    said = item["spec"].get("replicas")
+    return 1 if said is None else int(said)
+
+
+def owners_of(cluster: Cluster, keys: Iterable[Key]) -> tuple[str, ...]:
+    """Return the controllers up the chain of each object, as `namespace/kind/name`, sorted."""
+    found: set[str] = set()
+    todo = [(key, _LONGEST_CHAIN) for key in keys]
+    while todo:
+        (kind, namespace, name), left = todo.pop()
+        item = cluster.store.get(kind, namespace, name)
+        references = item["metadata"].get("ownerReferences") if item else None
+        for one in references or ():
+            owner = BY_NAME.get(one["kind"])
+            if owner is None or not left:
+                continue
+            place = namespace if owner.namespaced else ""
+            found.add(f"{place}/{owner.plural}/{one['name']}")
+            todo.append(((owner.plural, place, one["name"]), left - 1))
+    return tuple(sorted(found))
