@@ -17,6 +17,7 @@ from agents.approval.binding import bound_by_order, order_hash
 from agents.approval.canonical import action_hash
 from agents.approval.keyring import KeyEntry, Keyring, Purpose, voice
 from agents.approval.signing import is_control_of, is_decision_of, is_judgement_of
+from agents.contracts.action import Preview, Touched
 from agents.contracts.approval import ActionApproved, ActionDecided, DecisionVerdict
 from agents.contracts.feedback import ControlIssued, OutcomeJudged
 from agents.policy.actions import command_of
@@ -44,6 +45,7 @@ class RejectCode(StrEnum):
     UNBOUND = "unbound"
     WRONG_LINE = "wrong_line"
     WRONG_ROLLBACK = "wrong_rollback"
+    PREVIEW_DIFFERS = "preview_differs"
     WRONG_APPROVAL = "wrong_approval"
     WRONG_INCIDENT = "wrong_incident"
     REFUSED = "refused"
@@ -166,6 +168,51 @@ def check_order(
 
     context: the Executor's own circumstances of the act, not the gate's. now: aware.
     """
+    digest = _check_head(order, policy=policy, now=now, cluster=cluster)
+    if order.incident_id != context.incident_id:
+        raise OrderRejected(RejectCode.WRONG_INCIDENT, f"expected {context.incident_id}")
+    verdict = policy.decide(order.action, context)
+    if verdict.ruling is Ruling.DENY:
+        raise OrderRejected(RejectCode.DENIED_BY_POLICY, f"{verdict.reason}: {verdict.message}")
+    undone = _check_rollback(order, policy=policy, context=context)
+    signers = _signers(order, digest, keyring=keyring, now=now)
+    automatic = verdict.allowed and undone
+    _check_signers(order, signers, policy=policy, context=context, automatic=automatic)
+
+
+def check_signed(
+    order: ActionApproved, *, keyring: Keyring, policy: Policy, now: datetime, cluster: str
+) -> None:
+    """Refuse an order that is not whole, here, now and signed, before anything is asked about it.
+
+    Whether its signatures are enough is `check_order`'s. Raises `OrderRejected`.
+    """
+    digest = _check_head(order, policy=policy, now=now, cluster=cluster)
+    _signers(order, digest, keyring=keyring, now=now)
+
+
+def check_dry_run(order: ActionApproved, shown: Preview) -> None:
+    """Refuse an order that another dry run led to than this one; raises `OrderRejected`.
+
+    shown: the Executor's own, now.
+    """
+    if shown.rollback != order.rollback:
+        raise OrderRejected(
+            RejectCode.PREVIEW_DIFFERS, "the order's rollback is not what undoes the act; ask again"
+        )
+    if set(map(_named, shown.touched)) != set(map(_named, order.touched)):
+        raise OrderRejected(
+            RejectCode.PREVIEW_DIFFERS,
+            "the act touches other objects than the order; ask again",
+        )
+
+
+def _named(touched: Touched) -> tuple[str, str | None, str]:
+    return touched.kind, touched.namespace, touched.name
+
+
+def _check_head(order: ActionApproved, *, policy: Policy, now: datetime, cluster: str) -> str:
+    """Return the hash of the action of an order that is whole, here and now."""
     digest = _check_act(order)
     if order.cluster != cluster:
         raise OrderRejected(RejectCode.WRONG_CLUSTER, f"for {order.cluster}, this is {cluster}")
@@ -174,21 +221,20 @@ def check_order(
             RejectCode.WRONG_POLICY,
             f"approved under policy {order.policy_version[:12]}, this is {policy.version[:12]}",
         )
-    if order.incident_id != context.incident_id:
-        raise OrderRejected(RejectCode.WRONG_INCIDENT, f"expected {context.incident_id}")
     if now >= order.expires:
         raise OrderRejected(RejectCode.EXPIRED, f"expired at {order.expires}, it is {now}")
-    verdict = policy.decide(order.action, context)
-    if verdict.ruling is Ruling.DENY:
-        raise OrderRejected(RejectCode.DENIED_BY_POLICY, f"{verdict.reason}: {verdict.message}")
-    undone = _check_rollback(order, policy=policy, context=context)
+    return digest
+
+
+def _signers(
+    order: ActionApproved, digest: str, *, keyring: Keyring, now: datetime
+) -> list[KeyEntry]:
+    """Return the keys of the decisions, each of which approves exactly this order."""
     bound = order_hash(bound_by_order(order))
-    signers = [
+    return [
         _check_one(decision, order, digest, bound, keyring=keyring, now=now)
         for decision in order.decisions
     ]
-    automatic = verdict.allowed and undone
-    _check_signers(order, signers, policy=policy, context=context, automatic=automatic)
 
 
 def _check_rollback(order: ActionApproved, *, policy: Policy, context: Context) -> bool:
@@ -206,8 +252,7 @@ def _check_rollback(order: ActionApproved, *, policy: Policy, context: Context) 
             RejectCode.DENIED_BY_POLICY, f"the rollback: {verdict.reason}: {verdict.message}"
         )
     facts = facts_of(rollback)
-    touched = {(one.kind, one.namespace, one.name) for one in order.touched}
-    if (facts.kind, facts.namespace, facts.name) not in touched:
+    if (facts.kind, facts.namespace, facts.name) not in set(map(_named, order.touched)):
         raise OrderRejected(
             RejectCode.WRONG_ROLLBACK,
             f"the rollback is about {facts.kind}/{facts.name}, which the act does not touch",

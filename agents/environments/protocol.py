@@ -45,7 +45,11 @@ class PreviewHandle(Protocol):
 
 
 class WriteHandle(Protocol):
-    """The Executor's: acts, and the reads that verify them."""
+    """The Executor's: acts, and the dry runs and reads that check and verify them."""
+
+    async def preview(self, action: Action) -> Preview:
+        """Dry-run an action. Raises `ActionRejected`, `EnvironmentUnavailable`."""
+        ...
 
     async def act(self, action: Action) -> Output:
         """Do the action once. Raises `EnvironmentUnavailable` when it can't be known if it ran."""

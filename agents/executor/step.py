@@ -1,7 +1,7 @@
 """One order: checked anew, written down, done at most once, verified, rolled back when worse.
 
     order -> known to the ledger? -> repeat its outcome, or say `unknown`
-          -> circuit, signatures, policy, versions -> not_done
+          -> circuit, signatures, versions, own dry run, policy on it -> not_done
           -> audit -> intent (first?) -> still so? -> act -> verify -> rollback? -> outcome
 
 Invariant: the cluster is touched only after the audit record and the intent were acknowledged, the
@@ -18,7 +18,7 @@ from uuid import uuid4
 import structlog
 
 from agents.approval.keyring import Keyring, KeyringInvalid
-from agents.approval.verify import OrderRejected, check_order
+from agents.approval.verify import OrderRejected, check_dry_run, check_order, check_signed
 from agents.contracts.approval import ActionApproved
 from agents.contracts.audit import AuditKind
 from agents.contracts.envelope import Event
@@ -29,13 +29,14 @@ from agents.contracts.execution import (
     Verification,
 )
 from agents.contracts.ids import IncidentId, event_id
-from agents.environments.protocol import EnvironmentUnavailable, WriteHandle
+from agents.environments.protocol import ActionRejected, EnvironmentUnavailable, WriteHandle
 from agents.executor.breaker import Breaker, is_bad
 from agents.executor.ledger import GIVEN_UP, AuditTrail, Claim, Ledger
 from agents.executor.report import about, report, settled, told
 from agents.policy.decide import Context, Policy, PreviewFacts
 from agents.policy.limits import stricter
 from agents.policy.redact import redact
+from agents.preview.step import publishable
 from agents.probe.step import telemetry_output
 from agents.reducer import Output
 from agents.roles import Role
@@ -134,20 +135,31 @@ class ExecutorWorker:
         except KeyringInvalid as error:
             raise Transient(f"the keyring can't be trusted, mend it: {error}") from error
         try:
-            check_order(
-                order,
-                keyring=self.keyring,
-                policy=self.policy,
-                now=now,
-                cluster=self.settings.cluster,
-                context=self._context(order, now),
-            )
+            return await self._checked(order, now)
         except OrderRejected as error:
             return report(order, ActResult.NOT_DONE, reason=str(error.code), message=str(error))
-        try:
-            return await self._moved(order)
+        except ActionRejected as error:
+            return report(order, ActResult.NOT_DONE, reason="dry-run-failed", message=str(error))
         except EnvironmentUnavailable as error:
             raise Transient(f"reading what {order.action.type} touches: {error}") from error
+
+    async def _checked(self, order: ActionApproved, now: datetime) -> ActionExecuted | None:
+        """Return why the order is not done, None if it may be. Raises as its checks do.
+
+        Its facts are those of a dry run of our own: what the gate was told is not believed.
+        """
+        keyring, policy, cluster = self.keyring, self.policy, self.settings.cluster
+        check_signed(order, keyring=keyring, policy=policy, now=now, cluster=cluster)
+        if (moved := await self._moved(order)) is not None:
+            return moved
+        told = await self.cluster.preview(order.action)
+        shown = told.model_copy(update={"rollback": publishable(told.rollback)})
+        context = self._context(order, now, PreviewFacts.of(order.action, shown))
+        check_order(
+            order, keyring=keyring, policy=policy, now=now, cluster=cluster, context=context
+        )
+        check_dry_run(order, shown)
+        return None
 
     async def _moved(self, order: ActionApproved) -> ActionExecuted | None:
         present = await self.cluster.versions(order.touched)
@@ -211,7 +223,7 @@ class ExecutorWorker:
             )
         self._circuit_told = opened is not None
 
-    def _context(self, order: ActionApproved, now: datetime) -> Context:
+    def _context(self, order: ActionApproved, now: datetime, shown: PreviewFacts) -> Context:
         settings = self.settings
         return Context(
             incident_id=order.incident_id,
@@ -224,7 +236,7 @@ class ExecutorWorker:
             proposer=self.proposer,
             freeze=settings.freeze,
             now=now,
-            preview=PreviewFacts.between(order.action, order.rollback, order.pods_affected),
+            preview=shown,
             acts_this_incident=self.ledger.acts_since(now - DAY, order.incident_id),
             acts_this_hour=self.ledger.acts_since(now - HOUR),
             max_acts_this_incident=settings.max_acts_per_incident,

@@ -39,7 +39,7 @@ class PreviewWorker:
         except EnvironmentUnavailable as error:
             raise Transient(f"dry run of {asked.action.type}: {error}") from error
         clean = shown.model_copy(
-            update={"diff": redact(shown.diff).text, "rollback": _publishable(shown.rollback)}
+            update={"diff": redact(shown.diff).text, "rollback": publishable(shown.rollback)}
         )
         return PreviewCompleted.model_validate({**same, "preview": clean})
 
@@ -51,7 +51,7 @@ class PreviewWorker:
         return (preview_output(await self.preview(asked)),)
 
 
-def _publishable(rollback: Action | None) -> Action | None:
+def publishable(rollback: Action | None) -> Action | None:
     """Return the rollback, or None when it holds what must not be published: it can't be undone."""
     if rollback is None or redact(rollback.model_dump_json()).count:
         return None

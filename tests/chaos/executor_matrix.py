@@ -54,12 +54,13 @@ from streams.wire import outgoing
 from tests.conftest import own_broker
 from tests.doubles.court import Court
 from tests.doubles.pipeline import PERSON
+from tests.doubles.stage import dry_run
 from tests.safety.test_approvals import script
 
 FREEZE_SECONDS, AWAY_SECONDS, SETTLE_SECONDS = 16.0, 12.0, 40.0
 CASE_SECONDS = 120.0
-STEPS = ("check", "recheck", "health", "act", "verify", "rollback", "verify again")
-"""The calls of one order, in their order: intent and read-back lie between the first two."""
+STEPS = ("check", "dry run", "recheck", "health", "act", "verify", "rollback", "verify again")
+"""The calls of one order, in their order: intent and read-back lie between the second and third."""
 NAMES = ("one", "two")
 
 
@@ -119,7 +120,7 @@ class Striking:
         self.known: dict[str, Seen] = {}
         self._strike = strike
         self.app = web.Application()
-        for route in (Route.VERSIONS, Route.VERIFY, Route.ACT):
+        for route in (Route.VERSIONS, Route.PREVIEW, Route.VERIFY, Route.ACT):
             self.app.router.add_post(route, self._answer)
 
     async def _answer(self, request: web.Request) -> web.Response:
@@ -155,6 +156,8 @@ class Striking:
             moved = {"resource_version": "moved"} if seen.acts else {}
             touched = tuple(one.model_copy(update=moved) for one in asked.touched)
             return VersionsTold(touched=touched).model_dump_json()
+        if path == Route.PREVIEW:
+            return dry_run(seen.order).model_dump_json()
         if path == Route.ACT:
             seen.acts.append(ActionAsked.model_validate_json(raw).action)
             return OutputTold(
@@ -324,10 +327,10 @@ def _program(state: Path, name: str, port: int) -> Program:
 def cases(fates: Sequence[str] = ("kill", "freeze", "broker")) -> Iterator[Case]:
     """Return the whole matrix: each fate, in and after each call; rollbacks where acts harm."""
     for fate in fates:
-        for step in STEPS[:5]:
+        for step in STEPS[:6]:
             yield Case(fate, step)
             yield Case(fate, step, after=True)
-        for step in STEPS[5:]:
+        for step in STEPS[6:]:
             yield Case(fate, step, harmful=True)
             yield Case(fate, step, after=True, harmful=True)
 

@@ -20,8 +20,8 @@ from agents.environments.protocol import ActionRejected, EnvironmentUnavailable,
 class TestCluster:
     """Deployments by name.
 
-    `down` makes every call fail, `breaks` makes acts harmful, `talkative` adds that many lines to
-    every read.
+    `down` makes every call fail, `breaks` makes acts harmful, `still` leaves the version as it is
+    whatever is done, `talkative` adds that many lines to every read.
     """
 
     __test__ = False
@@ -30,6 +30,7 @@ class TestCluster:
     version: int = 7
     down: bool = False
     breaks: bool = False
+    still: bool = False
     talkative: int = 0
     acts: list[Action] = field(default_factory=list)
 
@@ -57,7 +58,7 @@ class TestCluster:
     async def act(self, action: Action) -> Output:
         self._reached()
         self.acts.append(action)
-        self.version += 1
+        self.version += not self.still
         if isinstance(action, ScaleWorkload):
             self.replicas[_name(action)] = 0 if self.breaks else action.replicas
         return Output(text=f"deployment.apps/{_name(action)} changed", exit_code=0)

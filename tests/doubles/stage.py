@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from agents.contracts.action import Action, Touched
+from agents.contracts.action import Action, Preview, Touched
 from agents.contracts.approval import ActionApproved
 from agents.contracts.execution import ActIntended, ActionExecuted
 from agents.contracts.ids import ApprovalId, IncidentId
@@ -23,11 +23,15 @@ LINE = "kubectl scale deployment rate --replicas=3"
 class Stage:
     """A cluster that answers what the test says; `after` runs behind the so-manieth call."""
 
+    shown: Preview
     checks: list[tuple[bool, str] | None] = field(default_factory=lambda: [(True, "3 ready")])
     answers: list[Output | None] = field(default_factory=lambda: [Output(text="done", exit_code=0)])
     moved: list[bool] = field(default_factory=list)
     acts: list[Action] = field(default_factory=list)
     verified: Callable[[], None] = lambda: None
+
+    async def preview(self, action: Action) -> Preview:
+        return self.shown
 
     async def act(self, action: Action) -> Output:
         self.acts.append(action)
@@ -86,11 +90,19 @@ class Play:
         return await self.worker.execute(self.order)
 
 
+def dry_run(order: ActionApproved) -> Preview:
+    """Return the dry run that led to an order."""
+    return Preview(
+        diff="", touched=order.touched, rollback=order.rollback, pods_affected=order.pods_affected
+    )
+
+
 async def play(**stage: object) -> Play:
     """Return an approved order, a stage for it, and an Executor between them."""
     pipeline = Pipeline(script=scripted(("act", LINE)))
     order = await order_of(pipeline)
-    made, ledger, audit = Stage(**stage), Clocked(), MemoryAudit()  # type: ignore[arg-type]
+    made = Stage(**({"shown": dry_run(order)} | stage))  # type: ignore[arg-type]
+    ledger, audit = Clocked(), MemoryAudit()
     now = order_time(order)
     worker = replace(
         pipeline.executor(), cluster=made, ledger=ledger, audit=audit, clock=lambda: now

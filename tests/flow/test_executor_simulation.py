@@ -16,7 +16,7 @@ from functools import cache
 import pytest
 from pydantic import JsonValue
 
-from agents.contracts.action import Action, Touched
+from agents.contracts.action import Action, Preview, Touched
 from agents.contracts.approval import ActionApproved
 from agents.contracts.audit import AuditKind
 from agents.contracts.envelope import Event
@@ -31,6 +31,7 @@ from streams.codec import Received, Source, encode
 from streams.ledger import LedgerIndex
 from streams.topics import LEDGER
 from tests.doubles.court import Court
+from tests.doubles.stage import dry_run
 
 SHORT, LONG = 16.0, 90.0
 """Freezes, in seconds: one that the second Executor waits out, one that makes it give up."""
@@ -127,6 +128,11 @@ class SimulatedCluster:
     """`WriteHandle` over the world: an act moves the version, and may make things worse."""
 
     world: World
+
+    async def preview(self, action: Action) -> Preview:
+        assert action == self.world.order.action
+        await point("cluster")
+        return dry_run(self.world.order)
 
     async def act(self, action: Action) -> Output:
         known = self.world.index.settled.get(self.world.order.approval_id)

@@ -169,16 +169,4 @@ async def test_gate_and_executor_ask_the_calendar_for_their_own_time(
         if isinstance(worker, ExecutorWorker) and acts:
             (order,) = pipeline.facts(ActionApproved)
             assert isinstance(order, ActionApproved)
-            assert worker._context(order, T0).now == T0
-
-
-async def test_the_executor_knows_the_share_of_replicas_as_the_gate_does(rules: Path) -> None:
-    policy = Policy.load(rules)
-    pipeline = piped(policy, policy, "kubectl scale deployment rate --replicas=0")
-    await pipeline.run()
-    (order,) = pipeline.facts(ActionApproved)
-    assert isinstance(order, ActionApproved)
-    executor = next(one for one in pipeline.driver.workers if isinstance(one, ExecutorWorker))
-    assert executor._context(order, T0).preview == PreviewFacts(
-        pods_affected=1, replica_delta=-1, replicas_lost_percent=100
-    )
+            assert worker._context(order, T0, PreviewFacts(pods_affected=1)).now == T0

@@ -125,6 +125,10 @@ class RemoteWrite:
 
     connection: Connection
 
+    async def preview(self, action: Action) -> Preview:
+        """Dry-run an action."""
+        return await RemotePreview(self.connection).preview(action)
+
     async def act(self, action: Action) -> Output:
         """Do an action."""
         try:

@@ -31,12 +31,12 @@ class Route(StrEnum):
     VERIFY = "/v1/verify"
 
 
-OPENS: dict[Route, Right] = {
-    Route.READ: Right.READ,
-    Route.PREVIEW: Right.PREVIEW,
-    Route.ACT: Right.WRITE,
-    Route.VERSIONS: Right.WRITE,
-    Route.VERIFY: Right.WRITE,
+OPENS: dict[Route, frozenset[Right]] = {
+    Route.READ: frozenset({Right.READ}),
+    Route.PREVIEW: frozenset({Right.PREVIEW, Right.WRITE}),  # who may act may ask what would be
+    Route.ACT: frozenset({Right.WRITE}),
+    Route.VERSIONS: frozenset({Right.WRITE}),
+    Route.VERIFY: frozenset({Right.WRITE}),
 }
 
 

@@ -39,6 +39,10 @@ class SimulatedWrite:
     def __init__(self, lab: Lab) -> None:
         self._lab = Border(lab)
 
+    async def preview(self, action: Action) -> Preview:
+        """Dry-run an action; raises `ActionRejected`."""
+        return self._lab.preview(action)
+
     async def act(self, action: Action) -> Output:
         """Do the action once."""
         return self._lab.act(action)

@@ -117,7 +117,7 @@ async def test_it_stops_every_act_after_a_restart_too_and_a_resume_lets_them_go_
 
 
 async def test_a_circuit_that_opens_between_intent_and_act_stops_the_act() -> None:
-    pipeline = Pipeline(script=scripted(("act", RESTART)))
+    pipeline = Pipeline(script=scripted(("act", RESTART)), cluster=TestCluster(still=True))
     order = await order_of(pipeline)
 
     class Racing(MemoryLedger):

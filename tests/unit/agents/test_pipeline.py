@@ -263,7 +263,8 @@ async def test_a_rollback_of_another_object_is_refused_before_anything_is_done()
 
 async def test_rates_hold_when_many_orders_come_at_once() -> None:
     settings = GATE_SETTINGS.model_copy(update={"max_acts_per_hour": 2})
-    pipeline = Pipeline(script=scripted(("act", RESTART)), settings=settings)  # type: ignore[arg-type]
+    cluster = TestCluster(still=True)
+    pipeline = Pipeline(script=scripted(("act", RESTART)), settings=settings, cluster=cluster)
     order = await order_of(pipeline)
     before = len(pipeline.cluster.acts)
     executor = pipeline.executor()
@@ -275,7 +276,7 @@ async def test_rates_hold_when_many_orders_come_at_once() -> None:
 def again(order: ActionApproved, number: int) -> ActionApproved:
     """Return the order as if another plan had led to it, signed by the gate."""
     approval_id = ApprovalId(f"approval-{number}")
-    free = order.model_copy(update={"approval_id": approval_id, "touched": ()})
+    free = order.model_copy(update={"approval_id": approval_id})
     payload = order.decisions[0].payload.model_copy(
         update={"approval_id": approval_id, "order_hash": order_hash(bound_by_order(free))}
     )
