@@ -216,6 +216,11 @@ class Preview(Order):
         default=None,
         description="the controllers above what is touched, as namespace/kind/name, sorted",
     )
+    state: str | None = Field(
+        default=None,
+        description="SHA-256 of what is written of the touched objects before the act: no status, "
+        "no version; equal as long as nobody but controllers reporting touches them",
+    )
 
 
 def namespace_of(action: Action) -> str | None:

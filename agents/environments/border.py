@@ -15,7 +15,7 @@ from typing import Protocol
 
 from agents.contracts.action import Action, Preview, Touched
 from agents.contracts.command import Command
-from agents.environments.protocol import ActionRejected, Output
+from agents.environments.protocol import ActionRejected, ObjectMoved, Output
 from agents.policy.digests import SecretDigests, hidable
 from agents.policy.redact import redact
 
@@ -79,8 +79,15 @@ class Border:
         with self._clean_refusal():
             return self._clean(self.environment.read(command))
 
-    def act(self, action: Action | Command) -> Output:
-        """Do an action; what it replaced is still hidden in what is said of it."""
+    def act(self, action: Action | Command, touched: tuple[Touched, ...] | None = None) -> Output:
+        """Do an action; what it replaced is still hidden in what is said of it.
+
+        touched: versions that must be the present ones, else `ObjectMoved` is raised. Nothing else
+        runs between this look and the act: an environment answers one call at a time.
+        """
+        if touched is not None and self.environment.versions(touched) != touched:
+            names = ", ".join(f"{one.kind}/{one.name}" for one in touched)
+            raise ObjectMoved(f"not as it was when this was decided: {names}")
         self._learn()
         before = self._known
         with self._clean_refusal():

@@ -51,8 +51,12 @@ class WriteHandle(Protocol):
         """Dry-run an action. Raises `ActionRejected`, `EnvironmentUnavailable`."""
         ...
 
-    async def act(self, action: Action) -> Output:
-        """Do the action once. Raises `EnvironmentUnavailable` when it can't be known if it ran."""
+    async def act(self, action: Action, touched: tuple[Touched, ...] | None = None) -> Output:
+        """Do the action once, where given only while these objects have these versions.
+
+        Raises `ObjectMoved` when they have others, and then nothing was done;
+        `EnvironmentUnavailable` when it can't be known if it ran.
+        """
         ...
 
     async def versions(self, touched: tuple[Touched, ...]) -> tuple[Touched, ...]:
@@ -66,3 +70,7 @@ class WriteHandle(Protocol):
 
 class ActionRejected(Exception):
     """The API server refused the action in a dry run; the message is its own."""
+
+
+class ObjectMoved(ActionRejected):
+    """An object of the action has another version than the one it was to be done on."""

@@ -13,7 +13,7 @@ from agents.contracts.execution import ActResult, ActSettled
 
 DEFAULT_LIMIT = 5
 DEFAULT_WINDOW = timedelta(hours=1)
-UNDONE = frozenset({"worse", "rollback-failed", "rollback-unknown"})
+UNDONE = frozenset({"worse", "rollback-denied", "rollback-failed", "rollback-unknown"})
 """Reasons of acts that were done and made things worse, whatever became of the rollback."""
 
 

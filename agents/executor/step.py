@@ -19,6 +19,7 @@ import structlog
 
 from agents.approval.keyring import Keyring, KeyringInvalid
 from agents.approval.verify import OrderRejected, check_dry_run, check_order, check_signed
+from agents.contracts.action import Preview
 from agents.contracts.approval import ActionApproved
 from agents.contracts.audit import AuditKind
 from agents.contracts.envelope import Event
@@ -29,14 +30,19 @@ from agents.contracts.execution import (
     Verification,
 )
 from agents.contracts.ids import IncidentId, event_id
-from agents.environments.protocol import ActionRejected, EnvironmentUnavailable, WriteHandle
+from agents.environments.protocol import (
+    ActionRejected,
+    EnvironmentUnavailable,
+    ObjectMoved,
+    WriteHandle,
+)
 from agents.executor.breaker import Breaker, is_bad
+from agents.executor.dryrun import dry_run, still_so
 from agents.executor.ledger import GIVEN_UP, AuditTrail, Claim, Ledger
 from agents.executor.report import about, report, settled, told
-from agents.policy.decide import Context, Policy, PreviewFacts
+from agents.policy.decide import Context, Policy, PreviewFacts, Ruling
 from agents.policy.limits import stricter
 from agents.policy.redact import redact
-from agents.preview.step import publishable
 from agents.probe.step import telemetry_output
 from agents.reducer import Output
 from agents.roles import Role
@@ -101,12 +107,12 @@ class ExecutorWorker:
         if known is not None:
             return await self._repeat(order, known)
         async with self._deciding:  # a rate is read and used up by one order at a time
-            refusal = await self._refusal(order)
-            if refusal is not None:
+            shown = await self._decided(order)
+            if isinstance(shown, ActionExecuted):
                 await self.audit.record(
-                    AuditKind.ACT_SETTLED, order.incident_id, about(order, reason=refusal.reason)
+                    AuditKind.ACT_SETTLED, order.incident_id, about(order, reason=shown.reason)
                 )
-                return refusal
+                return shown
             await self.audit.record(AuditKind.ACT_INTENDED, order.incident_id, about(order))
             intent = ActIntended(
                 approval_id=order.approval_id,
@@ -119,12 +125,12 @@ class ExecutorWorker:
             claim = await self.ledger.intend(intent)
         if not claim.first:
             return await self._repeat(order, claim)
-        executed = await self._overtaken(order) or await self._act(order, lease)
+        executed = await self._overtaken(order) or await self._act(order, lease, shown)
         await self._settle(intent, executed)
         return executed
 
-    async def _refusal(self, order: ActionApproved) -> ActionExecuted | None:
-        """Return why the order may not be done now, or None."""
+    async def _decided(self, order: ActionApproved) -> Preview | ActionExecuted:
+        """Return the dry run of an order that may be done now, or why it may not."""
         now = self.clock()
         opened = self.circuit_opened_at
         await self._tell_circuit(order.incident_id, opened)
@@ -143,8 +149,8 @@ class ExecutorWorker:
         except EnvironmentUnavailable as error:
             raise Transient(f"reading what {order.action.type} touches: {error}") from error
 
-    async def _checked(self, order: ActionApproved, now: datetime) -> ActionExecuted | None:
-        """Return why the order is not done, None if it may be. Raises as its checks do.
+    async def _checked(self, order: ActionApproved, now: datetime) -> Preview | ActionExecuted:
+        """Return the dry run that an order was decided on, or that it moved. Raises as checks do.
 
         Its facts are those of a dry run of our own: what the gate was told is not believed.
         """
@@ -152,14 +158,13 @@ class ExecutorWorker:
         check_signed(order, keyring=keyring, policy=policy, now=now, cluster=cluster)
         if (moved := await self._moved(order)) is not None:
             return moved
-        told = await self.cluster.preview(order.action)
-        shown = told.model_copy(update={"rollback": publishable(told.rollback)})
+        shown = await dry_run(self.cluster, order.action)
         context = self._context(order, now, PreviewFacts.of(order.action, shown))
         check_order(
             order, keyring=keyring, policy=policy, now=now, cluster=cluster, context=context
         )
         check_dry_run(order, shown)
-        return None
+        return shown
 
     async def _moved(self, order: ActionApproved) -> ActionExecuted | None:
         present = await self.cluster.versions(order.touched)
@@ -223,7 +228,10 @@ class ExecutorWorker:
             )
         self._circuit_told = opened is not None
 
-    def _context(self, order: ActionApproved, now: datetime, shown: PreviewFacts) -> Context:
+    def _context(
+        self, order: ActionApproved, now: datetime, shown: PreviewFacts, *, begun: int = 0
+    ) -> Context:
+        """Return our own circumstances. begun: how many acts in the ledger are this order's own."""
         settings = self.settings
         return Context(
             incident_id=order.incident_id,
@@ -237,8 +245,8 @@ class ExecutorWorker:
             freeze=settings.freeze,
             now=now,
             preview=shown,
-            acts_this_incident=self.ledger.acts_since(now - DAY, order.incident_id),
-            acts_this_hour=self.ledger.acts_since(now - HOUR),
+            acts_this_incident=self.ledger.acts_since(now - DAY, order.incident_id) - begun,
+            acts_this_hour=self.ledger.acts_since(now - HOUR) - begun,
             max_acts_this_incident=settings.max_acts_per_incident,
             max_acts_this_hour=settings.max_acts_per_hour,
         )
@@ -252,20 +260,29 @@ class ExecutorWorker:
             settings.max_acts_per_incident, rates.acts_per_incident
         ) or of_all > stricter(settings.max_acts_per_hour, rates.acts_per_hour)
 
-    async def _act(self, order: ActionApproved, lease: datetime) -> ActionExecuted:
+    async def _act(self, order: ActionApproved, lease: datetime, shown: Preview) -> ActionExecuted:
         """Act once, verify, and undo what made a healthy state unhealthy.
 
         lease: until when no other can have given the intent up, whatever became of this process.
+        shown: the dry run that the order was decided on.
         """
         try:
-            healthy_before, _ = await self.cluster.verify(order.action)
+            healthy_before, _ = await self.cluster.verify(order.action)  # takes its time
+            present = await dry_run(self.cluster, order.action)
+        except ActionRejected as error:
+            return report(order, ActResult.NOT_DONE, reason="dry-run-failed", message=str(error))
         except EnvironmentUnavailable as error:
             return report(order, ActResult.NOT_DONE, reason="unreachable", message=str(error))
+        if not still_so(shown, present):
+            message = "changed while its health was read; ask again"
+            return report(order, ActResult.NOT_DONE, reason="moved", message=message)
         if self.clock() >= lease:
             message = "this Executor stood still between intent and act; ask again"
             return report(order, ActResult.NOT_DONE, reason="overtaken", message=message)
         try:
-            output = await self.cluster.act(order.action)
+            output = await self.cluster.act(order.action, present.touched)
+        except ObjectMoved as error:
+            return report(order, ActResult.NOT_DONE, reason="moved", message=str(error))
         except EnvironmentUnavailable as error:
             return report(order, ActResult.UNKNOWN, reason="no-answer", message=str(error))
         if output.exit_code != 0:
@@ -273,7 +290,7 @@ class ExecutorWorker:
         verification = await self._verified(order)
         if verification is None or verification.healthy or not healthy_before:
             return report(order, ActResult.DONE, message=output.text, verification=verification)
-        rolled_back, reason, words = await self._rolled_back(order)
+        rolled_back, reason, words = await self._rolled_back(order, shown)
         return report(
             order,
             ActResult.DONE,
@@ -290,10 +307,18 @@ class ExecutorWorker:
             return Verification(healthy=False, detail=f"could not be read: {error}")
         return Verification(healthy=healthy, detail=redact(detail).text)
 
-    async def _rolled_back(self, order: ActionApproved) -> tuple[bool, str, str]:
-        """Undo an act once; return whether it was undone, the reason code, and words for people."""
+    async def _rolled_back(self, order: ActionApproved, shown: Preview) -> tuple[bool, str, str]:
+        """Undo an act once; return whether it was undone, the reason code, and words for people.
+
+        Policy is asked again: the act and its check took time, and a freeze may have begun.
+        """
         if order.rollback is None:
             return False, "worse", "nothing undoes this act"
+        facts = PreviewFacts.of(order.action, shown).undone()
+        context = self._context(order, self.clock(), facts, begun=1)
+        verdict = self.policy.decide(order.rollback, context)
+        if verdict.ruling is Ruling.DENY:
+            return False, "rollback-denied", f"the rollback is denied: {verdict.message}"
         try:
             output = await self.cluster.act(order.rollback)
         except EnvironmentUnavailable as error:

@@ -109,7 +109,7 @@ def _facts_of_data(action: PatchResource | ApplyManifest) -> ActionFacts:
         kind=_known(action.kind),
         namespace=action.namespace,
         name=action.name,
-        touches=_spelled(names),
+        touches=spelled(names),
         replicas=replicas,
     )
 
@@ -185,10 +185,10 @@ def _count(value: JsonValue) -> int:
 
 
 def _keys(action: LabelResource) -> frozenset[str]:
-    return _spelled(name for name, _ in action.pairs)
+    return spelled(name for name, _ in action.pairs)
 
 
-def _spelled(names: Iterable[str]) -> frozenset[str]:
+def spelled(names: Iterable[str]) -> frozenset[str]:
     """Return the names; one with a prefix (`example.com/x`) also as `example.com/*` and `*/x`.
 
     A policy has no wildcard for a member of a set, and who runs a controller may choose its prefix.

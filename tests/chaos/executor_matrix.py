@@ -59,8 +59,18 @@ from tests.safety.test_approvals import script
 
 FREEZE_SECONDS, AWAY_SECONDS, SETTLE_SECONDS = 16.0, 12.0, 40.0
 CASE_SECONDS = 120.0
-STEPS = ("check", "dry run", "recheck", "health", "act", "verify", "rollback", "verify again")
-"""The calls of one order, in their order: intent and read-back lie between the second and third."""
+STEPS = (
+    "check",
+    "dry run",
+    "recheck",
+    "health",
+    "second dry run",
+    "act",
+    "verify",
+    "rollback",
+    "verify again",
+)
+"""The calls of one order, in their order: intent and read-back lie behind the first dry run."""
 NAMES = ("one", "two")
 
 
@@ -327,10 +337,10 @@ def _program(state: Path, name: str, port: int) -> Program:
 def cases(fates: Sequence[str] = ("kill", "freeze", "broker")) -> Iterator[Case]:
     """Return the whole matrix: each fate, in and after each call; rollbacks where acts harm."""
     for fate in fates:
-        for step in STEPS[:6]:
+        for step in STEPS[:7]:
             yield Case(fate, step)
             yield Case(fate, step, after=True)
-        for step in STEPS[6:]:
+        for step in STEPS[7:]:
             yield Case(fate, step, harmful=True)
             yield Case(fate, step, after=True, harmful=True)
 

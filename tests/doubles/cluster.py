@@ -13,7 +13,12 @@ from agents.contracts.action import (
     Touched,
 )
 from agents.contracts.command import Command
-from agents.environments.protocol import ActionRejected, EnvironmentUnavailable, Output
+from agents.environments.protocol import (
+    ActionRejected,
+    EnvironmentUnavailable,
+    ObjectMoved,
+    Output,
+)
 
 
 @dataclass(slots=True)
@@ -55,8 +60,10 @@ class TestCluster:
             pods_affected=1,
         )
 
-    async def act(self, action: Action) -> Output:
+    async def act(self, action: Action, touched: tuple[Touched, ...] | None = None) -> Output:
         self._reached()
+        if touched is not None and await self.versions(touched) != touched:
+            raise ObjectMoved("moved")
         self.acts.append(action)
         self.version += not self.still
         if isinstance(action, ScaleWorkload):

@@ -8,7 +8,7 @@ from agents.contracts.action import Action, Preview, Touched
 from agents.contracts.approval import ActionApproved
 from agents.contracts.execution import ActIntended, ActionExecuted
 from agents.contracts.ids import ApprovalId, IncidentId
-from agents.environments.protocol import EnvironmentUnavailable, Output
+from agents.environments.protocol import EnvironmentUnavailable, ObjectMoved, Output
 from agents.executor.ledger import Claim
 from agents.executor.step import ExecutorWorker
 from agents.worker import Transient
@@ -25,17 +25,23 @@ class Stage:
 
     shown: Preview
     checks: list[tuple[bool, str] | None] = field(default_factory=lambda: [(True, "3 ready")])
-    answers: list[Output | None] = field(default_factory=lambda: [Output(text="done", exit_code=0)])
+    answers: list[Output | ObjectMoved | None] = field(
+        default_factory=lambda: [Output(text="done", exit_code=0)]
+    )
     moved: list[bool] = field(default_factory=list)
     acts: list[Action] = field(default_factory=list)
+    asked: list[tuple[Touched, ...] | None] = field(default_factory=list)
     verified: Callable[[], None] = lambda: None
 
     async def preview(self, action: Action) -> Preview:
         return self.shown
 
-    async def act(self, action: Action) -> Output:
+    async def act(self, action: Action, touched: tuple[Touched, ...] | None = None) -> Output:
         self.acts.append(action)
+        self.asked.append(touched)
         answer = self.answers.pop(0)
+        if isinstance(answer, ObjectMoved):
+            raise answer
         if answer is None:
             raise EnvironmentUnavailable("no route")
         return answer

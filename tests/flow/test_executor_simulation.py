@@ -134,7 +134,8 @@ class SimulatedCluster:
         await point("cluster")
         return dry_run(self.world.order)
 
-    async def act(self, action: Action) -> Output:
+    async def act(self, action: Action, touched: tuple[Touched, ...] | None = None) -> Output:
+        del touched  # no version helps here: the ledger alone must hold
         known = self.world.index.settled.get(self.world.order.approval_id)
         if action == self.world.order.action:
             assert known is None, "an act was sent after an outcome stood in the ledger"
@@ -355,7 +356,8 @@ class ActsOnAnyIntent(ExecutorWorker):
     """A mutant that does not care whose intent came first."""
 
     async def _repeat(self, order: ActionApproved, claim: Claim) -> ActionExecuted:
-        return await self._act(order, datetime.max.replace(tzinfo=UTC))
+        shown = dry_run(order)
+        return await self._act(order, datetime.max.replace(tzinfo=UTC), shown)
 
 
 class LooksOnce(ExecutorWorker):
@@ -364,8 +366,8 @@ class LooksOnce(ExecutorWorker):
     async def _overtaken(self, order: ActionApproved) -> ActionExecuted | None:
         return None
 
-    async def _act(self, order: ActionApproved, lease: datetime) -> ActionExecuted:
-        return await super()._act(order, lease + timedelta(days=1))
+    async def _act(self, order: ActionApproved, lease: datetime, shown: Preview) -> ActionExecuted:
+        return await super()._act(order, lease + timedelta(days=1), shown)
 
 
 class CallsItDone(ExecutorWorker):

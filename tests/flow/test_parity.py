@@ -47,8 +47,8 @@ class LabCluster:
     async def preview(self, action: Action) -> Preview:
         return await SimulatedPreview(self.lab).preview(action)
 
-    async def act(self, action: Action) -> Output:
-        return await SimulatedWrite(self.lab).act(action)
+    async def act(self, action: Action, touched: tuple[Touched, ...] | None = None) -> Output:
+        return await SimulatedWrite(self.lab).act(action, touched)
 
     async def versions(self, touched: tuple[Touched, ...]) -> tuple[Touched, ...]:
         return await SimulatedWrite(self.lab).versions(touched)

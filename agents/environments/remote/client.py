@@ -12,7 +12,12 @@ from pydantic import BaseModel, ValidationError
 
 from agents.contracts.action import Action, Preview, Touched
 from agents.contracts.command import Command
-from agents.environments.protocol import ActionRejected, EnvironmentUnavailable, Output
+from agents.environments.protocol import (
+    ActionRejected,
+    EnvironmentUnavailable,
+    ObjectMoved,
+    Output,
+)
 from agents.environments.remote.wire import (
     ActionAsked,
     ErrorTold,
@@ -27,7 +32,8 @@ from agents.environments.remote.wire import (
 T = TypeVar("T", bound=BaseModel)
 OK = 200
 FORBIDDEN = 403
-REFUSALS = {409, 422}
+MOVED = 412
+REFUSALS = {409, MOVED, 422}
 TOLD_CHARS = 200
 
 
@@ -43,8 +49,9 @@ class Connection:
     async def ask(self, route: Route, body: BaseModel, answer: type[T]) -> T:
         """Post a body and return the typed answer.
 
-        Raises ActionRejected for the lab's refusal, EnvironmentUnavailable when it is away, has
-        failed or can't be understood: whether it did what was asked is then unknown.
+        Raises ActionRejected for the lab's refusal, of which ObjectMoved is one, and
+        EnvironmentUnavailable when it is away, has failed or can't be understood: whether it did
+        what was asked is then unknown.
         """
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
@@ -66,7 +73,7 @@ class Connection:
         if status != OK and status not in REFUSALS:
             start = raw[:TOLD_CHARS].decode(errors="replace")
             raise EnvironmentUnavailable(
-                f"{self.url}{route}: expected 200, 403, 409 or 422, got {status}: {start}"
+                f"{self.url}{route}: expected 200, 403, 409, 412 or 422, got {status}: {start}"
             )
         try:
             if status == OK:
@@ -76,7 +83,7 @@ class Connection:
             raise EnvironmentUnavailable(
                 f"{self.url}{route}: can't read the body of a {status}: {error}"
             ) from error
-        raise ActionRejected(refusal.message)
+        raise (ObjectMoved if status == MOVED else ActionRejected)(refusal.message)
 
     async def close(self) -> None:
         """Close the session."""
@@ -129,10 +136,13 @@ class RemoteWrite:
         """Dry-run an action."""
         return await RemotePreview(self.connection).preview(action)
 
-    async def act(self, action: Action) -> Output:
+    async def act(self, action: Action, touched: tuple[Touched, ...] | None = None) -> Output:
         """Do an action."""
+        asked = ActionAsked(action=action, touched=touched)
         try:
-            told = await self.connection.ask(Route.ACT, ActionAsked(action=action), OutputTold)
+            told = await self.connection.ask(Route.ACT, asked, OutputTold)
+        except ObjectMoved:
+            raise
         except ActionRejected as error:
             return Output(text=str(error), exit_code=1)
         return _output(told)

@@ -3,7 +3,7 @@
 Invariant: a request without the right token changes nothing and learns nothing; a request is
 answered from the lab whose namespace it names, through that lab's border (`border.py`). One lab
 answers one request at a time. A lab's own failure is a logged 500, apart from the refusals (409,
-422), so that no caller takes it for one.
+412, 422), so that no caller takes it for one.
 """
 
 import hmac
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from agents.contracts.action import namespace_of
 from agents.environments.border import Border, Served
-from agents.environments.protocol import ActionRejected, Output
+from agents.environments.protocol import ActionRejected, ObjectMoved, Output
 from agents.environments.remote.wire import (
     OPENS,
     ActionAsked,
@@ -32,7 +32,7 @@ from agents.environments.remote.wire import (
 )
 
 MAX_BODY = 1_048_576
-CONFLICT, UNPROCESSABLE, FAILED = 409, 422, 500
+CONFLICT, MOVED, UNPROCESSABLE, FAILED = 409, 412, 422, 500
 
 T = TypeVar("T", bound=BaseModel)
 log = structlog.get_logger(__name__)
@@ -69,6 +69,8 @@ def _guard(tokens: Mapping[Right, str]) -> Middleware:
             return await handler(request)
         except Malformed as error:
             return _told(ErrorTold(rejected=True, message=str(error)), UNPROCESSABLE)
+        except ObjectMoved as error:
+            return _told(ErrorTold(rejected=True, message=str(error)), MOVED)
         except ActionRejected as error:
             return _told(ErrorTold(rejected=True, message=str(error)), CONFLICT)
         except web.HTTPException:
@@ -98,8 +100,8 @@ class _Faces:
         return _told(self._lab(namespace_of(action)).preview(action))
 
     async def act(self, request: web.Request) -> web.Response:
-        action = (await _asked(request, ActionAsked)).action
-        return _output(self._lab(namespace_of(action)).act(action))
+        asked = await _asked(request, ActionAsked)
+        return _output(self._lab(namespace_of(asked.action)).act(asked.action, asked.touched))
 
     async def versions(self, request: web.Request) -> web.Response:
         touched = (await _asked(request, VersionsAsked)).touched

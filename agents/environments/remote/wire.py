@@ -47,9 +47,10 @@ class ReadAsked(Order):
 
 
 class ActionAsked(Order):
-    """An action to dry-run, do or verify."""
+    """An action to dry-run, do or verify; `touched`: do it on these versions alone."""
 
     action: Action
+    touched: Annotated[tuple[Touched, ...], Field(max_length=1000)] | None = None
 
 
 class VersionsAsked(Order):

@@ -6,7 +6,10 @@ was changed, added or taken away; what the API server alone writes is no change 
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from agents.environments.simulated.kubectl.output import LAST_APPLIED
 from agents.environments.simulated.objects.kinds import BY_NAME, Manifest
@@ -75,6 +78,17 @@ def _paired(old: list[Any], new: list[Any], field: str) -> Iterator[tuple[Any, A
     )
     for name in dict.fromkeys((*was, *now)):
         yield was.get(name), now.get(name)
+
+
+def state_of(items: Iterable[Manifest | None]) -> str:
+    """Return the hex SHA-256 of what is written of the objects."""
+    written = [item and {**_written(item), "metadata": _described(item)} for item in items]
+    return hashlib.sha256(orjson.dumps(written, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _described(item: Manifest) -> Manifest:
+    counted = ("managedFields", "resourceVersion", "generation")
+    return {key: value for key, value in item["metadata"].items() if key not in counted}
 
 
 def scaled(changes: Iterable[Change]) -> tuple[int, int] | None:

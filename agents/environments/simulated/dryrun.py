@@ -34,7 +34,13 @@ from agents.contracts.action import (
 )
 from agents.environments.protocol import ActionRejected
 from agents.environments.simulated.controllers.deployments import revision_of
-from agents.environments.simulated.differences import Change, changed_members, owners_of, scaled
+from agents.environments.simulated.differences import (
+    Change,
+    changed_members,
+    owners_of,
+    scaled,
+    state_of,
+)
 from agents.environments.simulated.kubectl.errors import CommandFailed
 from agents.environments.simulated.kubectl.helm import history_of
 from agents.environments.simulated.kubectl.mongoshell import users_of
@@ -94,6 +100,7 @@ def _facts(
         "replicas_before": before,
         "replicas_after": after,
         "owners": owners_of(cluster, map(_key, touched)),
+        "state": state_of(cluster.store.get(*_key(one)) for one in touched),
     }
 
 
@@ -125,6 +132,7 @@ def _repaired(cluster: Cluster, copy: Cluster, action: RunMongoRepair) -> Previe
         pods_affected=0,
         changed=(),
         owners=owners_of(cluster, [key]),
+        state=state_of([cluster.store.get(*key)]),
     )
 
 

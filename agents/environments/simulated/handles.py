@@ -43,9 +43,9 @@ class SimulatedWrite:
         """Dry-run an action; raises `ActionRejected`."""
         return self._lab.preview(action)
 
-    async def act(self, action: Action) -> Output:
-        """Do the action once."""
-        return self._lab.act(action)
+    async def act(self, action: Action, touched: tuple[Touched, ...] | None = None) -> Output:
+        """Do the action once; raises `ObjectMoved`."""
+        return self._lab.act(action, touched)
 
     async def versions(self, touched: tuple[Touched, ...]) -> tuple[Touched, ...]:
         """Return the same objects with their present `resourceVersion`."""

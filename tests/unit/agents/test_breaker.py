@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from agents.contracts.action import Action
+from agents.contracts.action import Action, Touched
 from agents.contracts.approval import ActionApproved
 from agents.contracts.audit import AuditKind
 from agents.contracts.execution import ActIntended, ActionExecuted, ActResult
@@ -64,7 +64,7 @@ class Failing(TestCluster):
 
     answer: Output | None = Output(text="no", exit_code=1)
 
-    async def act(self, action: Action) -> Output:
+    async def act(self, action: Action, touched: tuple[Touched, ...] | None = None) -> Output:
         self.acts.append(action)
         if self.answer is None:
             raise EnvironmentUnavailable("gone")
@@ -149,6 +149,7 @@ def order_time(order: ActionApproved) -> datetime:
         (ActResult.UNKNOWN, "no-answer", True),
         (ActResult.DONE, "worse", True),
         (ActResult.DONE, "rollback-failed", True),
+        (ActResult.DONE, "rollback-denied", True),
         (ActResult.DONE, "rollback-unknown", True),
     ],
 )
@@ -169,7 +170,7 @@ class Harmful(TestCluster):
 
     undo: Output | None = None
 
-    async def act(self, action: Action) -> Output:
+    async def act(self, action: Action, touched: tuple[Touched, ...] | None = None) -> Output:
         if self.acts and self.undo is None:
             raise EnvironmentUnavailable("gone")
         if self.acts and self.undo is not None:

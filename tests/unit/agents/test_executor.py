@@ -7,7 +7,7 @@ import pytest
 
 from agents.contracts.audit import AuditKind
 from agents.contracts.execution import ActIntended, ActResult, Verification
-from agents.environments.protocol import Output
+from agents.environments.protocol import ObjectMoved, Output
 from agents.executor.ledger import GIVEN_UP
 from agents.executor.report import report, settled
 from tests.doubles.stage import Play, play
@@ -126,7 +126,8 @@ async def test_each_way_an_act_can_go_has_its_report(
 
 async def test_an_act_that_nothing_undoes_is_worse_and_stays() -> None:
     here = await play(checks=[WELL, BROKEN])
-    done = await here.worker._rolled_back(here.order.model_copy(update={"rollback": None}))
+    order = here.order.model_copy(update={"rollback": None})
+    done = await here.worker._rolled_back(order, here.stage.shown)
     assert done == (False, "worse", "nothing undoes this act")
 
 
@@ -221,6 +222,89 @@ async def test_what_held_before_the_intent_must_hold_after_it(
     assert done.message == message.format(expires=here.order.expires)
     assert here.stage.acts == []
     assert here.ledger.outcomes[-1].result is ActResult.NOT_DONE
+
+
+def moving(here: Play) -> None:
+    def move() -> None:
+        touched = tuple(
+            one.model_copy(update={"resource_version": "0"}) for one in here.stage.shown.touched
+        )
+        here.stage.shown = here.stage.shown.model_copy(update={"touched": touched})
+
+    here.stage.verified = move
+
+
+def revised(here: Play) -> None:
+    moving(here)
+    here.stage.shown = here.stage.shown.model_copy(update={"state": "a" * 64})
+    move = here.stage.verified
+
+    def change() -> None:
+        move()
+        here.stage.shown = here.stage.shown.model_copy(update={"state": "b" * 64})
+
+    here.stage.verified = change
+
+
+def longer(here: Play) -> None:
+    def change() -> None:
+        here.stage.shown = here.stage.shown.model_copy(update={"changed": ("privileged",)})
+
+    here.stage.verified = change
+
+
+def otherwise(here: Play) -> None:
+    def change() -> None:
+        here.stage.shown = here.stage.shown.model_copy(update={"rollback": None})
+
+    here.stage.verified = change
+
+
+@pytest.mark.parametrize("change", [moving, revised, longer, otherwise])
+async def test_what_moves_while_health_is_read_is_left_alone(
+    change: Callable[[Play], None],
+) -> None:
+    here = await play()
+    change(here)
+    done = await here.run()
+    assert (done.result, done.reason) == (ActResult.NOT_DONE, "moved")
+    assert here.stage.acts == []
+
+
+async def test_a_status_that_a_controller_writes_meanwhile_moves_nothing() -> None:
+    here = await play()
+    moving(here)
+    here.stage.shown = here.stage.shown.model_copy(update={"state": "a" * 64})
+    assert (await here.run()).result is ActResult.DONE
+    assert here.stage.asked == [here.stage.shown.touched], "on the versions seen last"
+
+
+async def test_what_moves_between_the_last_look_and_the_act_is_left_alone() -> None:
+    here = await play(answers=[ObjectMoved("deployments/rate")])
+    done = await here.run()
+    assert (done.result, done.reason) == (ActResult.NOT_DONE, "moved")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"managed_namespaces": ("bank-*",)}, "rollback-denied"),
+        ({"max_acts_per_incident": 1}, "worse"),
+    ],
+)
+async def test_policy_is_asked_again_before_a_rollback(
+    change: dict[str, object], reason: str
+) -> None:
+    here = await play(answers=[OK, OK], checks=[WELL, BROKEN])
+    here.ledger.more = lambda _: setattr(here.ledger, "moments", (here.worker.clock(),))
+
+    def edit() -> None:
+        here.worker.settings = here.worker.settings.model_copy(update=change)
+
+    here.stage.verified = edit
+    done = await here.run()
+    assert (done.reason, done.rolled_back) == (reason, reason == "worse")
+    assert len(here.stage.acts) == 1 + done.rolled_back
 
 
 async def test_the_rate_may_be_used_up_but_not_exceeded() -> None:

@@ -12,10 +12,18 @@ from structlog.testing import capture_logs
 from agents.contracts.action import Preview, RestartRollout, Touched, Workload
 from agents.contracts.command import Command
 from agents.environments.border import Confidential
-from agents.environments.protocol import ActionRejected, EnvironmentUnavailable, Output
+from agents.environments.protocol import (
+    ActionRejected,
+    EnvironmentUnavailable,
+    ObjectMoved,
+    Output,
+)
 from agents.environments.remote.client import Connection, RemotePreview, RemoteRead, RemoteWrite
 from agents.environments.remote.server import application
 from agents.environments.remote.wire import OPENS, ErrorTold, Right, Route
+from agents.environments.simulated.incidents import generate
+from agents.environments.simulated.lab import Lab as SimulatedLab
+from agents.policy.actions import read_act
 
 COMMAND = Command(program="kubectl", verb="get", namespace="shop")
 ACTION = RestartRollout(workload=Workload(kind="deployments", namespace="shop", name="cart"))
@@ -109,7 +117,7 @@ async def test_an_answer_that_is_no_refusal_is_unavailable(
             await CALLS[route](connection)
 
 
-@pytest.mark.parametrize("status", [403, 409, 422])
+@pytest.mark.parametrize("status", [403, 409, 412, 422])
 async def test_a_refusal_is_rejected(status: int) -> None:
     async with connected(answering(status, TOLD)) as connection:
         with pytest.raises(ActionRejected):
@@ -141,6 +149,36 @@ async def test_a_refusing_lab_and_a_malformed_request_are_no_failures() -> None:
             await RemotePreview(connection).preview(ACTION)
         with pytest.raises(ActionRejected, match="ActionAsked"):
             await connection.ask(Route.ACT, COMMAND, ErrorTold)
+
+
+async def test_an_act_on_another_version_is_not_done_and_says_so() -> None:
+    lab = SimulatedLab(generate(7))
+    app = application({lab.namespace: lab}, dict.fromkeys(Right, "t"))
+    name = lab.cluster.store.listed("deployments", lab.namespace)[0]["metadata"]["name"]
+    act = read_act(f"kubectl rollout restart deployment/{name}", lab.namespace)
+    async with connected(app) as connection:
+        handle = RemoteWrite(connection)
+        touched = (await handle.preview(act)).touched
+        assert (await handle.act(act, touched)).exit_code == 0
+        with pytest.raises(ObjectMoved, match=f"deployments/{name}"):
+            await handle.act(act, touched)
+        assert (await handle.act(act)).exit_code == 0
+
+
+def test_a_status_alone_is_another_version_of_the_same_state() -> None:
+    lab = SimulatedLab(generate(7))
+    deployment = lab.cluster.store.listed("deployments", lab.namespace)[0]
+    name = deployment["metadata"]["name"]
+    act = read_act(f"kubectl rollout restart deployment/{name}", lab.namespace)
+    first = lab.preview(act)
+    deployment["status"]["observedGeneration"] = 99
+    lab.cluster.store.touch("deployments", deployment)
+    second = lab.preview(act)
+    assert second.touched != first.touched
+    assert second.state == first.state
+    deployment["metadata"].setdefault("labels", {})["a"] = "b"
+    lab.cluster.store.touch("deployments", deployment)
+    assert lab.preview(act).state != first.state
 
 
 @pytest.mark.parametrize("route", Route)
