@@ -11,7 +11,7 @@ from typing import Self
 import orjson
 
 from agents.contracts.action import Action, DeleteResource, Preview
-from agents.policy.facts import ActionFacts, facts_of
+from agents.policy.facts import ActionFacts, facts_of, spelled
 from agents.policy.kinds import KINDS
 from agents.policy.limits import FreezeRule, Limits, matches, stricter
 from agents.policy.refusal import ReasonCode, Refusal
@@ -169,7 +169,7 @@ def _facts(facts: ActionFacts, context: Context, limits: Limits, *, cluster_wide
         "in_managed_namespace": limits.manages(namespace, context.managed),
         "in_own_namespace": matches(namespace, (*context.own, *limits.own_namespaces)),
         "is_protected": any(matches(one, spared) for one in above),
-        "touches": sorted(facts.touches | shown.changed if shown else facts.touches),
+        "touches": sorted(facts.touches | spelled(shown.changed) if shown else facts.touches),
         "replicas": _fewest(facts.replicas, shown.replicas if shown else -1),
         "force": facts.force,
         "image": facts.image,
