@@ -145,6 +145,7 @@ def _probe(_: KafkaSettings, places: Places) -> Wired:
         cluster=RemoteRead(_connection()),
         save=Store(places.samples).put,
         managed=limits.readable(gate.managed_namespaces),
+        paths=limits.reads.paths,
     )
     return Wired(worker)
 

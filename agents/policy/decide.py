@@ -108,7 +108,7 @@ class Policy:
     def may_read(self, command: Command, managed: Iterable[str]) -> Verdict:
         """Judge a read by the Probe; `managed` are globs of namespaces."""
         try:
-            check_read(command, tuple(managed))
+            check_read(command, tuple(managed), self._rules.limits.reads.paths)
         except Refusal as refusal:
             return _refused(refusal)
         return Verdict(Ruling.ALLOW, "read", "a read of what AOI manages")

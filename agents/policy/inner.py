@@ -1,11 +1,14 @@
 """The few programs that may run inside a container, typed down to their arguments.
 
 Invariant: an exec that is no listed program with a listed form of arguments is refused; only a
-MongoDB user or role repair is a write, everything else reads.
+MongoDB user or role repair is a write, everything else reads. Over HTTP one URL of a service of
+this cluster is asked for, without a query, and no redirect is followed; which paths may be asked
+for is policy's word (`agents.policy.reads`).
 """
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from agents.contracts.command import Access
 from agents.policy.mongo import MONGO_SHELLS, read_mongo
@@ -16,11 +19,13 @@ PROGRAMS = "env, printenv, cat, nslookup, curl, wget, mongo, mongosh"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL}){{0,5}}")
+# no query, no percent sign and no segment that begins with a dot: a path means what it says
 _URL = re.compile(
     r"(?:https?://)?(?P<host>[a-z0-9.-]{1,253})(?::[0-9]{1,5})?"
-    r"(?:/[A-Za-z0-9._~/%=&?+,:-]{0,512})?"
+    r"(?P<path>(?:/[A-Za-z0-9_~:-][A-Za-z0-9._~:-]{0,127}){0,16}/?)"
 )
-_CLUSTER = (".svc", ".svc.cluster.local")
+_CLUSTER = (".svc.cluster.local", ".svc")
+_ITSELF = frozenset({"localhost", "127.0.0.1"})
 _PATH = re.compile(r"/[A-Za-z0-9_.+-]{1,64}(?:/[A-Za-z0-9_.+-]{1,64}){0,9}")
 _READABLE = ("/etc/", "/app/", "/config/", "/opt/", "/usr/share/nginx/", "/var/log/", "/usr/local/")
 _PROC = re.compile(
@@ -33,7 +38,19 @@ _SHUT = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # to curl an address, written as one number
-_API = re.compile(r"kubernetes(?:\.|\Z)|.*\.kube-system(?:\.|\Z)|metadata(?:\.|\Z)")
+# the API server, also by the name of an endpoint of its service, and a cloud's own services
+_API = re.compile(
+    r"(?:.*\.)?(?:kubernetes|kube-system)(?:\.|\Z)|(?:rancher-)?metadata(?:\.|\Z)|instance-data"
+)
+_NO_REDIRECT = "--max-redirect=0"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a program turns to. namespace: None for the pod's own; path: None without HTTP."""
+
+    namespace: str | None
+    path: str | None = None
 
 
 def check_inner(argv: tuple[str, ...]) -> None:
@@ -59,13 +76,17 @@ def inner_access(argv: tuple[str, ...]) -> Access:
     return Access.READ
 
 
-def namespaces_of(argv: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the namespaces that the addresses of an accepted argv name."""
-    if not argv or argv[0] not in {"curl", "wget", "nslookup"}:
-        return ()
-    hosts = [found["host"] for word in argv[1:] if (found := _URL.fullmatch(word))]
-    places = [host.split(".") for host in hosts if host not in {"127.0.0.1", "localhost"}]
-    return tuple(labels[1] for labels in places if len(labels) > 1)
+def address_of(argv: tuple[str, ...]) -> Address | None:
+    """Return where an accepted argv turns to, None where it stays in its container."""
+    check = _CHECKS.get(argv[0]) if argv else None
+    return check(argv[1:]) if check else None
+
+
+def runnable(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """Return an accepted argv as it runs: wget follows redirects unless it is told not to."""
+    if argv[:1] == ("wget",) and _NO_REDIRECT not in argv:
+        return (argv[0], _NO_REDIRECT, *argv[1:])
+    return argv
 
 
 def _env(arguments: tuple[str, ...]) -> None:
@@ -90,14 +111,16 @@ def _cat(arguments: tuple[str, ...]) -> None:
             raise _argument("cat", f"a file below {', '.join(_READABLE)}, no secret", path)
 
 
-def _nslookup(arguments: tuple[str, ...]) -> None:
+def _nslookup(arguments: tuple[str, ...]) -> Address:
     host = arguments[0] if len(arguments) == 1 else ""
-    if _HOST.fullmatch(host) is None or (host.count(".") > 1 and not host.endswith(_CLUSTER)):
+    short = host.count(".") == 1 and not host.endswith(_CLUSTER)
+    if _HOST.fullmatch(host) is None or not (short or _is_internal(host)):
         raise _argument("nslookup", "one SERVICE[.NAMESPACE[.svc]]", " ".join(arguments[:1]))
+    return Address(_namespace_of(host))
 
 
-def _curl(arguments: tuple[str, ...]) -> None:
-    urls: list[str] = []
+def _curl(arguments: tuple[str, ...]) -> Address:
+    found: list[tuple[str, Address]] = []
     words = iter(arguments)
     for word in words:
         if re.fullmatch(r"-[sSviIkf]{1,7}", word) or word in _CURL_SWITCHES:
@@ -115,31 +138,40 @@ def _curl(arguments: tuple[str, ...]) -> None:
             if re.fullmatch(r"(?:%\{[a-z_]{1,32}\}|\\n|[A-Za-z0-9 :=._\n-])*", form) is None:
                 raise _argument("curl", "%{http_code} and such after -w", form)
         else:
-            _url("curl", word)
-            urls.append(word)
-    if len(urls) != 1:
-        raise _argument("curl", "one URL", urls[1] if urls else "curl")
+            found.append((word, _url("curl", word)))
+    if len(found) != 1:
+        raise _argument("curl", "one URL", found[1][0] if found else "curl")
+    return found[0][1]
 
 
-def _wget(arguments: tuple[str, ...]) -> None:
-    words, urls, silent = iter(arguments), 0, False
+def _wget(arguments: tuple[str, ...]) -> Address:
+    words, silent = iter(arguments), False
+    found: list[Address] = []
     for word in words:
         if word in {"-qO-", "-O-", "--spider", "--output-document=-"}:
             silent = True
         elif word in {"-O", "-qO", "--output-document"}:
             _exactly("wget", word, words, "-")
             silent = True
-        elif word in {"-q", "-S", "--quiet", "--server-response", "--no-verbose", "-nv"}:
+        elif word in {
+            "-q",
+            "-S",
+            "--quiet",
+            "--server-response",
+            "--no-verbose",
+            "-nv",
+            _NO_REDIRECT,
+        }:
             continue
         elif word in {"-T", "--timeout"}:
             _seconds("wget", word, words)
         elif re.fullmatch(r"(?:-T|--timeout=|--tries=)[0-9]{1,3}", word):
             continue
         else:
-            _url("wget", word)
-            urls += 1
-    if urls != 1 or not silent:
+            found.append(_url("wget", word))
+    if len(found) != 1 or not silent:
         raise _argument("wget", "-qO- and one URL, so that no file is written", " ".join(arguments))
+    return found[0]
 
 
 _CURL_SWITCHES = frozenset(
@@ -154,7 +186,7 @@ _CURL_SWITCHES = frozenset(
         "--get",
     }
 )
-_CHECKS: dict[str, Callable[[tuple[str, ...]], None]] = {
+_CHECKS: dict[str, Callable[[tuple[str, ...]], Address | None]] = {
     "env": _env,
     "printenv": _printenv,
     "cat": _cat,
@@ -186,16 +218,38 @@ def _exactly(program: str, flag: str, words: Iterator[str], wanted: str) -> None
         raise _argument(program, f"{wanted} after {flag}", value)
 
 
-def _url(program: str, word: str) -> None:
+def _url(program: str, word: str) -> Address:
     """Refuse any address but that of a service of the cluster, or of the container itself."""
     found = _URL.fullmatch(word)
+    if found is None and "?" in word:
+        raise _argument(program, "a URL without a query, which may change what it asks", word)
     host = found["host"] if found else ""
-    labels = host.split(".")
-    if host == "127.0.0.1":
-        return
-    internal = len(labels) == 1 or host.endswith(_CLUSTER)
-    if not internal or _HOST.fullmatch(host) is None or _API.match(host) or _NUMBER.fullmatch(host):
+    if found is None or not (host in _ITSELF or _is_service(host)):
         raise _argument(program, "http://SERVICE[.NAMESPACE.svc]:PORT/PATH of this cluster", word)
+    return Address(None if host in _ITSELF else _namespace_of(host), found["path"])
+
+
+def _is_service(host: str) -> bool:
+    """Return whether a host is a service of the cluster, and not the API server's or a cloud's."""
+    known = _HOST.fullmatch(host) is not None and not _API.match(host)
+    return known and _is_internal(host) and not _NUMBER.fullmatch(host)
+
+
+def _is_internal(host: str) -> bool:
+    return "." not in host or (host.endswith(_CLUSTER) and "." in _within(host))
+
+
+def _within(host: str) -> str:
+    """Return a host without the cluster's own domain: `SERVICE.NAMESPACE`, or a name before it."""
+    for domain in _CLUSTER:
+        if host.endswith(domain):
+            return host.removesuffix(domain)
+    return host
+
+
+def _namespace_of(host: str) -> str | None:
+    """Return the namespace that a host names: the label before `.svc`, however many there are."""
+    return _within(host).rpartition(".")[2] if "." in host else None
 
 
 def _argument(program: str, expected: str, actual: str) -> Refusal:

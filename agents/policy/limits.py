@@ -1,8 +1,8 @@
 """The operator's numbers, places and times: `settings.toml` of the folder of rules.
 
 Invariant: what stands here only narrows what the process was started with: of two limits the
-stricter holds, of two lists of what is spared both. Time is an argument; a calendar that is asked
-without a time is a missing fact, and a missing fact denies.
+stricter holds, of two lists of what is spared both; `reads.paths` alone adds. Time is an argument;
+a calendar that is asked without a time is a missing fact, and a missing fact denies.
 """
 
 import tomllib
@@ -156,6 +156,19 @@ class Rates(_Table):
     acts_per_hour: StrictInt | None = Field(default=None, ge=0)
 
 
+# as `agents.policy.inner` reads the path of a URL; `/*` at the end for all below
+HttpPath = Annotated[
+    str,
+    Field(pattern=r"^(?:/[A-Za-z0-9_~:-][A-Za-z0-9._~:-]{0,127}){1,16}(?:/\*)?$|^/\*$"),
+]
+
+
+class Reads(_Table):
+    """What the Probe may ask for over HTTP, beside health and metrics."""
+
+    paths: tuple[HttpPath, ...] = ()
+
+
 class Limits(_Table):
     """Everything of `settings.toml`. Globs are those of a shell: `*`, `?`, `[...]`."""
 
@@ -163,6 +176,7 @@ class Limits(_Table):
     own_namespaces: tuple[str, ...] = ()
     protected_workloads: tuple[str, ...] = ()
     rates: Rates = Rates()
+    reads: Reads = Reads()
     freeze: Freeze = Freeze()
 
     def manages(self, namespace: str, started_with: Sequence[str]) -> bool:

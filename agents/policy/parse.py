@@ -8,7 +8,7 @@ import difflib
 
 from agents.contracts.command import Access, Command, Flag, Target
 from agents.policy.flags import DNS_LABEL, FLAGS, NEVER, NEVER_SHORT, flag_of
-from agents.policy.inner import check_inner, inner_access
+from agents.policy.inner import check_inner, inner_access, runnable
 from agents.policy.kinds import KINDS
 from agents.policy.refusal import DOCUMENT, Place, ReasonCode, Refusal
 from agents.policy.shell import Line, Word, split
@@ -73,6 +73,7 @@ def _command(text: Line, default_namespace: str | None) -> Command:
     inner = tuple(word.text for word in arguments.inner or ())
     if key == "kubectl exec":
         check_inner(inner)
+        inner = runnable(inner)
     namespace = arguments.take("namespace")
     everywhere = arguments.take("all-namespaces") == "true"
     if not _is_namespaced(key, targets):

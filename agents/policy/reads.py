@@ -1,13 +1,15 @@
 """What the Probe may read: the tables of allowed verbs, kinds and outputs, and their check.
 
-Invariant: a value of a secret is never asked for, and nothing outside the managed namespaces is
-read but overviews. These rules are not an operator's to edit.
+Invariant: a value of a secret is never asked for, nothing outside the managed namespaces is read
+but overviews, and over HTTP nothing is asked for but health, metrics and what the operator names.
+The rest of these rules is not an operator's to edit.
 """
 
+import re
 from fnmatch import fnmatchcase
 
 from agents.contracts.command import Access, Command
-from agents.policy.inner import namespaces_of
+from agents.policy.inner import address_of
 from agents.policy.kinds import KINDS
 from agents.policy.parse import access_of
 from agents.policy.projection import check_projection
@@ -52,11 +54,24 @@ _OVERVIEW = frozenset(
 )
 _OVERVIEW_VERBS = frozenset({"kubectl get", "kubectl top", "kubectl events", "helm list"})
 _TABLES = frozenset({None, "wide", "name"})
+# A GET can do anything; by convention these do nothing. Not among them: `/healthcheck/fail`, which
+# is a switch of Envoy's, and `/debug/vars`, which shows how a Go program was started.
+_TELLING = re.compile(
+    r"|/(?:healthcheck|startup|status|ping|version)"
+    r"|/(?:q/)?health(?:/(?:live|ready|liveness|readiness|started))?"
+    r"|/healthz(?:/(?:live|ready))?|/(?:live|ready)z?|/(?:live|readi)ness|/-/(?:healthy|ready)"
+    r"|/(?:q/)?metrics|/stats/prometheus"
+    r"|/actuator/(?:health(?:/(?:liveness|readiness))?|info|metrics(?:/[a-z0-9._]{1,64})?|prometheus)"
+)
 _OF_SECRETS = frozenset({"output", "no-headers", "selector", "show-labels", "ignore-not-found"})
 
 
-def check_read(command: Command, managed: tuple[str, ...]) -> None:
-    """Raise `Refusal` unless the Probe may run the command; `managed` are namespace globs."""
+def check_read(command: Command, managed: tuple[str, ...], paths: tuple[str, ...] = ()) -> None:
+    """Raise `Refusal` unless the Probe may run the command.
+
+    managed: namespace globs. paths: what may be asked for over HTTP beside health and metrics,
+    `/*` at the end for all below.
+    """
     key = f"{command.program} {command.verb}"
     if access_of(command) is Access.WRITE:
         raise Refusal(
@@ -91,6 +106,7 @@ def check_read(command: Command, managed: tuple[str, ...]) -> None:
         )
     if key not in _PLACELESS:
         _check_place(key, command, managed)
+    _check_path(command, paths)
 
 
 def _check_secrets(command: Command) -> None:
@@ -123,7 +139,10 @@ def _check_place(key: str, command: Command, managed: tuple[str, ...]) -> None:
         )
     if kinds and all(kind in KINDS and not KINDS[kind].namespaced for kind in kinds):
         return
-    places = [command.namespace, *namespaces_of(command.inner)]
+    address = address_of(command.inner)
+    places = [command.namespace]
+    if address is not None and address.namespace is not None:
+        places.append(address.namespace)
     for place in places:
         if place is None or not any(fnmatchcase(place, glob) for glob in managed):
             raise Refusal(
@@ -132,3 +151,23 @@ def _check_place(key: str, command: Command, managed: tuple[str, ...]) -> None:
                 None,
                 "add -n NAMESPACE",
             )
+
+
+def _check_path(command: Command, paths: tuple[str, ...]) -> None:
+    address = address_of(command.inner)
+    if address is None or address.path is None:
+        return
+    path = address.path
+    tells = _TELLING.fullmatch(path.removesuffix("/")) is not None
+    if tells or any(_covers(allowed, path) for allowed in paths):
+        return
+    raise Refusal(
+        ReasonCode.READ_NOT_ALLOWED,
+        f"{path[:80]} is not among the paths of health and metrics: a GET may change something",
+        None,
+        "the path /, /healthz, /ready, /metrics or /actuator/health; kubectl logs shows requests",
+    )
+
+
+def _covers(allowed: str, path: str) -> bool:
+    return path == allowed or (allowed.endswith("/*") and path.startswith(allowed[:-1]))

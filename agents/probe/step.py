@@ -32,12 +32,14 @@ MAX_LINE_SHOWN = 300
 class ProbeWorker:
     """The worker of role `probe`. `managed` are the namespace globs where AOI may look.
 
+    paths: what the operator lets it ask for over HTTP, see `check_read`.
     save keeps outputs over 64 KiB in the store; the telemetry then carries their reference.
     """
 
     cluster: ReadHandle
     save: Save
     managed: tuple[str, ...]
+    paths: tuple[str, ...] = ()
     role: Role = field(default=Role.PROBE, init=False)
 
     async def read(self, plan: PlanProposed) -> TelemetryCollected:
@@ -70,7 +72,7 @@ class ProbeWorker:
 
     def _allowed(self, line: str, namespace: str | None) -> Command:
         command = parse(line, namespace)
-        check_read(command, self.managed)
+        check_read(command, self.managed, self.paths)
         return command
 
     async def handle(self, event: Event) -> Sequence[Output]:

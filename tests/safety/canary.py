@@ -92,8 +92,8 @@ kubectl exec deploy/geo -- cat /proc/meminfo
 kubectl exec deploy/geo -- nslookup mongodb-geo
 kubectl exec deploy/geo -- nslookup mongodb-geo.hotel-1.svc.cluster.local
 kubectl exec deploy/frontend -- curl -s http://geo:8083/
-kubectl exec deploy/frontend -- curl -sS -m 5 -o /dev/null -w '%{http_code}\\n' 'http://geo:8083/x?y=1'
-kubectl exec deploy/frontend -- curl -v http://localhost:5000/hotels
+kubectl exec deploy/frontend -- curl -sS -m 5 -o /dev/null -w '%{http_code}\\n' http://geo:8083/healthz
+kubectl exec deploy/frontend -- curl -v http://localhost:5000/metrics
 kubectl exec deploy/frontend -- curl -s http://geo.hotel-1.svc.cluster.local:8083/
 kubectl exec deploy/frontend -- wget -qO- -T 5 http://geo:8083/
 kubectl exec mongodb-geo-1 -- mongosh --quiet admin --eval 'db.getUsers()'

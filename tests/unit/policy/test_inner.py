@@ -5,7 +5,7 @@ import pytest
 from agents.contracts.action import RunMongoRepair
 from agents.contracts.command import Access
 from agents.policy.actions import action_of, command_of
-from agents.policy.inner import inner_access, namespaces_of
+from agents.policy.inner import Address, address_of, inner_access
 from agents.policy.mongo import MongoCall, read_mongo, script_of
 from agents.policy.parse import parse
 from agents.policy.refusal import Refusal
@@ -26,7 +26,7 @@ SITE = 'db.getSiblingDB("geo-db")'
         "nslookup geo.hotel-1.svc",
         "nslookup geo.hotel-1.svc.cluster.local",
         "curl geo",
-        "curl -s -S -v -i -I -k -f http://geo:8083/a/b?c=d",
+        "curl -s -S -v -i -I -k -f http://geo:8083/a/b",
         "curl --silent --show-error --verbose --include --head --insecure --fail --get https://geo",
         "curl -m 5 --max-time 10.5 --connect-timeout 2 http://geo/",
         "curl --max-time=5 --connect-timeout=999 http://geo/",
@@ -43,6 +43,8 @@ SITE = 'db.getSiblingDB("geo-db")'
         "wget -O - http://geo/",
         "wget -qO - http://geo/",
         "wget --output-document - http://geo/",
+        "wget --max-redirect=0 -qO- http://geo/",
+        "curl http://mongo-0.mongo.hotel-1.svc.cluster.local/",
     ],
 )
 def test_a_program_that_only_looks_is_a_read_in_each_of_its_forms(words: str) -> None:
@@ -80,6 +82,16 @@ def test_a_program_that_only_looks_is_a_read_in_each_of_its_forms(words: str) ->
         "curl 0xa",
         "curl kubernetes",
         "curl metadata",
+        "curl http://geo/?a",
+        "curl http://geo?a",
+        "curl http://geo/a%20b",
+        "curl http://geo/a/../b",
+        "curl http://geo/.a",
+        "curl http://geo//a",
+        "curl instance-data",
+        "curl geo.svc",
+        "curl geo.svc.cluster.local",
+        "curl 10-0-0-1.kubernetes.default.svc",
         "curl http://-x/",
         "wget geo",
         "wget -qO-",
@@ -98,18 +110,36 @@ def test_every_other_form_is_refused(words: str) -> None:
         inner_access(tuple(words.split()))
 
 
-def test_the_addresses_of_a_call_name_their_namespaces() -> None:
-    for words, places in (
-        ("curl -s http://geo.other.svc:80/", ("other",)),
-        ("wget -qO- http://geo.other.svc.cluster.local/", ("other",)),
-        ("nslookup geo.other", ("other",)),
-        ("nslookup geo", ()),
-        ("curl http://127.0.0.1/", ()),
-        ("curl http://localhost/", ()),
-        ("cat /etc/a.b", ()),
-        ("", ()),
+@pytest.mark.parametrize(
+    ("words", "address"),
+    [
+        ("curl -s http://geo.other.svc:80/", Address("other", "/")),
+        ("curl -m 2.5 geo/a/b", Address(None, "/a/b")),
+        ("curl geo", Address(None, "")),
+        ("curl http://mongo-0.hotel-1.other.svc/a", Address("other", "/a")),
+        ("wget -qO- http://geo.other.svc.cluster.local/", Address("other", "/")),
+        ("wget -T 1 -qO- http://a.b.other.svc.cluster.local", Address("other", "")),
+        ("curl http://127.0.0.1/", Address(None, "/")),
+        ("curl http://localhost/x", Address(None, "/x")),
+        ("nslookup geo.other", Address("other")),
+        ("nslookup geo.hotel-1.other.svc", Address("other")),
+        ("nslookup geo", Address(None)),
+        ("cat /etc/a.b", None),
+        ("", None),
+    ],
+)
+def test_an_address_is_of_the_namespace_before_svc(words: str, address: Address | None) -> None:
+    assert address_of(tuple(words.split())) == address
+
+
+def test_wget_runs_without_redirects_and_everything_else_as_it_was_written() -> None:
+    for line, runs in (
+        ("wget -qO- geo", "wget --max-redirect=0 -qO- geo"),
+        ("wget -qO- --max-redirect=0 geo", "wget -qO- --max-redirect=0 geo"),
+        ("curl -s geo", "curl -s geo"),
+        ("env", "env"),
     ):
-        assert namespaces_of(tuple(words.split())) == places, words
+        assert parse(f"kubectl exec x -- {line}").inner == tuple(runs.split())
 
 
 def repair(script: str, *words: str, shell: str = "mongosh") -> MongoCall:

@@ -91,6 +91,19 @@ def test_reads_follow_the_process_or_else_the_file(
     assert read_limits(file).readable(started) == readable
 
 
+@pytest.mark.parametrize("path", ["/*", "/hotels", "/api/v1/*", "/-/x", "/a.b/c~d:e_f"])
+def test_a_path_of_the_operator_s_is_one_that_a_url_can_have(path: str) -> None:
+    assert read_limits(f"[reads]\npaths = ['{path}']").reads.paths == (path,)
+
+
+@pytest.mark.parametrize(
+    "path", ["", "a", "/a?b=c", "/a*", "/*/b", "/a/../b", "//a", "/a/", "/a%20"]
+)
+def test_a_path_that_no_url_can_have_is_refused(path: str) -> None:
+    with pytest.raises(LimitsInvalid, match=r"^reads\.paths\.0: "):
+        read_limits(f"[reads]\npaths = ['{path}']")
+
+
 def test_a_fault_names_the_key_and_what_to_write() -> None:
     with pytest.raises(LimitsInvalid, match=r"freeze\.windows\.0\.opens.*08:30"):
         read_limits("[[freeze.windows]]\nname='w'\ndays=['sun']\nopens=20")

@@ -12,16 +12,20 @@ from structlog.testing import capture_logs
 
 from agents.approval.keyring import Purpose, write_keyring
 from agents.approval.signing import SigningKey
+from agents.contracts.command import Command
+from agents.contracts.plan import PlanKind, PlanProposed
+from agents.environments.protocol import EnvironmentUnavailable, Output
 from agents.policy.decide import SHIPPED
 from agents.policy.reload import PolicyFolder
 from agents.roles import Role
 from agents.settings import GateSettings, Places
-from agents.worker import Fatal
+from agents.worker import Fatal, Transient
 from streams import wiring
 from streams.health import Health, HealthSettings
 from streams.policy_watch import PolicyWatch
 from streams.run import notes
 from streams.settings import KafkaSettings
+from tests.builders import MODEL
 
 
 class Ticks:
@@ -132,6 +136,25 @@ async def test_a_look_that_fails_is_made_again(
         await watch.close()
 
 
+class Nowhere:
+    """A cluster that cannot be reached."""
+
+    async def read(self, command: Command) -> Output:
+        raise EnvironmentUnavailable(command.verb)
+
+
+PROBED: dict[str, object] = {
+    "incident_id": "i-1",
+    "plan_id": "p-1",
+    "iteration": 1,
+    "kind": PlanKind.PROBE,
+    "namespace": "shop-1",
+    "severity": "critical",
+    "confidence": 80,
+    "model_id": MODEL,
+}
+
+
 def test_a_role_does_not_start_on_a_wrong_folder(
     rules: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,3 +187,25 @@ async def test_a_role_decides_by_the_policy_that_its_watch_exchanges(
     assert watch.role is role
     assert deciding.policy.version == watch.folder.policy.version != before
     assert deciding.policy.rules.limits.freeze.now
+
+
+async def test_the_probe_asks_for_the_operators_paths_and_no_others(
+    rules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (rules / "settings.toml").write_text("[reads]\npaths = ['/hotels']\n")
+    (tmp_path / "token").write_text("secret")
+    monkeypatch.setenv("AOI_GATE__POLICY_DIR", str(rules))
+    monkeypatch.setenv("AOI_GATE__MANAGED_NAMESPACES", '["shop-*"]')
+    monkeypatch.setenv("AOI_ENVIRONMENT__URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AOI_ENVIRONMENT__TOKEN_FILE", str(tmp_path / "token"))
+    wired = wiring.build(Role.PROBE, KafkaSettings(), Places(state_dir=tmp_path / "state"))
+    probe: Any = getattr(wired.participant, "worker", wired.participant)
+
+    def plan(path: str) -> PlanProposed:
+        line = f"kubectl exec deploy/cart -- curl -s http://orders:8080{path}"
+        return PlanProposed.model_validate({**PROBED, "line": line})
+
+    probe.cluster = Nowhere()
+    assert (await probe.read(plan("/shutdown"))).refusal == "read_not_allowed"
+    with pytest.raises(Transient):  # past policy
+        await probe.read(plan("/hotels"))
