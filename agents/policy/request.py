@@ -45,7 +45,8 @@ class PreviewFacts:
         """Return the facts of a preview; what it does not tell, the act and its rollback do."""
         facts = cls.between(action, preview.rollback, preview.pods_affected)
         before, after = preview.replicas_before, preview.replicas_after
-        if before is not None and after is not None:
+        deleted = isinstance(action, DeleteResource)
+        if before is not None and after is not None and not deleted:
             facts = cls(
                 pods_affected=preview.pods_affected,
                 replica_delta=after - before,

@@ -5,7 +5,14 @@ from functools import cache
 
 import pytest
 
-from agents.contracts.action import Action, ApplyManifest, DeletePod, PatchResource, Preview
+from agents.contracts.action import (
+    Action,
+    ApplyManifest,
+    DeletePod,
+    DeleteResource,
+    PatchResource,
+    Preview,
+)
 from agents.contracts.incident import Task
 from agents.environments.border import Border
 from agents.environments.simulated.faults.registry import FAMILIES
@@ -132,6 +139,9 @@ def test_a_pod_and_a_replica_set_of_a_protected_workload_are_protected() -> None
     delete = DeletePod(namespace=lab.namespace, name=pod["name"])
     assert ruled(lab, delete) == (ALLOW, "restart_or_rollback")
     assert ruled(lab, delete, protected=spared) == (ASK, "protected_workload")
+    name = lab.cluster.store.listed("deployments", lab.namespace)[0]["metadata"]["name"]
+    gone = DeleteResource(kind="deployments", namespace=lab.namespace, name=name)
+    assert ruled(lab, gone, protected=spared) == (DENY, "protected_deleted")
     replica_set = pod["ownerReferences"][0]["name"]
     patch = PatchResource(
         kind="replicasets",
@@ -210,3 +220,45 @@ def test_the_first_annotation_of_an_object_is_taken_away_by_its_name() -> None:
     assert isinstance(shown.rollback, PatchResource)
     assert shown.rollback.patch == '{"metadata":{"annotations":{"a":null}}}'
     assert ruled(lab, shown.rollback, shown)[0] is ASK
+
+
+def written(lab: Lab, name: str) -> Manifest:
+    """Return what people write of a deployment; the revision is its controller's."""
+    item = lab.cluster.store.get("deployments", lab.namespace, name)
+    assert item is not None
+    notes = dict(item["metadata"].get("annotations") or {})
+    for own in ("deployment.kubernetes.io/revision", NOTE):
+        notes.pop(own, None)
+    template = clone(item["spec"]["template"])
+    template["metadata"]["annotations"] = template["metadata"].get("annotations") or {}
+    spec = item["spec"] | {"template": template}
+    return {"labels": item["metadata"].get("labels"), "annotations": notes, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("more", "undoes"),
+    [
+        ({"template": {"metadata": {"annotations": {"a/b~c": "d"}}}}, "UndoRollout"),
+        ({"replicas": 9}, "PatchResource"),
+        ({"replicas": 9, "template": {"metadata": {"annotations": {"a/b~c": "d"}}}},
+         "PatchResource"),
+        ({"minReadySeconds": 9, "template": {"spec": {"terminationGracePeriodSeconds": 9}}},
+         "PatchResource"),
+    ],
+)  # fmt: skip
+def test_what_undoes_a_patch_takes_all_of_it_back(more: Manifest, undoes: str) -> None:
+    lab = Lab(scenario())
+    name = lab.cluster.store.listed("deployments", lab.namespace)[0]["metadata"]["name"]
+    before = written(lab, name)
+    patch = f"kubectl patch deployment {name} -p '{json.dumps({'spec': more})}'"
+    act = read_act(patch, lab.namespace)
+    shown = lab.preview(act)
+    assert shown.rollback is not None
+    assert shown.rollback.type == undoes
+    assert ruled(lab, shown.rollback, shown)[0] is not DENY
+    done(lab, act)
+    lab.tick(30)
+    assert written(lab, name) != before
+    done(lab, shown.rollback)
+    lab.tick(30)
+    assert written(lab, name) == before

@@ -47,7 +47,7 @@ from agents.environments.simulated.kubectl.mongoshell import users_of
 from agents.environments.simulated.kubectl.output import LAST_APPLIED, safe
 from agents.environments.simulated.kubectl.shell import writer_of
 from agents.environments.simulated.objects.kinds import BY_NAME, KINDS, Manifest
-from agents.environments.simulated.objects.patching import inverse
+from agents.environments.simulated.objects.patching import back, inverse
 from agents.policy.commands import plain_command
 
 if TYPE_CHECKING:
@@ -75,6 +75,11 @@ def preview(cluster: Cluster, action: Action) -> Preview:
     touched = tuple(_touched(key, before) for key, (before, _) in zip(keys, changes, strict=True))
     touched = touched or _unchanged(cluster, action)
     facts = _facts(cluster, action, changes, touched)
+    rollback = (
+        _helm_back(cluster, action)
+        if isinstance(action, HelmRollback)
+        else _rollback(action, changes)
+    )
     copy.settle()  # it goes on with the objects of the changes
     affected = max(
         len(cluster.runs.keys() - copy.runs.keys()), len(copy.runs.keys() - cluster.runs.keys())
@@ -82,9 +87,7 @@ def preview(cluster: Cluster, action: Action) -> Preview:
     return Preview(
         diff="".join(diffs),
         touched=touched,
-        rollback=_helm_back(cluster, action)
-        if isinstance(action, HelmRollback)
-        else _rollback(action, changes),
+        rollback=rollback,
         pods_affected=affected,
         **facts,
     )
@@ -217,28 +220,45 @@ def _go_back(workload: Workload, changes: list[Change]) -> Action | None:
 
 
 def _patched_back(before: Manifest, after: Manifest) -> Action | None:
+    """Return what undoes a patch or an apply: the rollout's undo where the template alone changed.
+
+    Where more did, a JSON patch of exactly these members: an undo would leave the others.
+    """
     kind = BY_NAME[before["kind"]].plural
-    if kind == "deployments" and before["spec"]["template"] != after["spec"]["template"]:
-        workload = Workload(
-            kind="deployments",
-            namespace=before["metadata"]["namespace"],
-            name=before["metadata"]["name"],
-        )
-        return _go_back(workload, [(before, after)])
-    was, became = _own(before), _own(after)
-    for one in (was, became):  # what is added to none is taken away by name, not with all the rest
-        one["metadata"].setdefault("annotations", {})
-        one["metadata"].setdefault("labels", {})
-    undo = inverse(was, became)
+    was, became = _described(before), _described(after)
+    revised = kind == "deployments" and was["spec"]["template"] != became["spec"]["template"]
+    if revised and _without_template(was) == _without_template(became):
+        named = {name: before["metadata"][name] for name in ("namespace", "name")}
+        return _go_back(Workload(kind="deployments", **named), [(before, after)])
+    undo: Any = back(was, became) if revised else inverse(was, became)
     if not undo:
         return None
     return PatchResource(
         kind=kind,
         namespace=before["metadata"].get("namespace", "default"),
         name=before["metadata"]["name"],
-        strategy="merge",
+        strategy="json" if revised else "merge",
         patch=orjson.dumps(undo, option=orjson.OPT_SORT_KEYS).decode(),
     )
+
+
+def _described(item: Manifest) -> Manifest:
+    """Return what a user writes, with parts to which a first name may be added as if empty.
+
+    So it is taken away by its name, not with all the rest.
+    """
+    own = _own(item)
+    template = own.get("spec", {}).get("template") if isinstance(own.get("spec"), dict) else None
+    for one in (own, template) if isinstance(template, dict) else (own,):
+        metadata = one.setdefault("metadata", {})
+        for name in ("annotations", "labels"):
+            metadata[name] = metadata.get(name) or {}
+    return own
+
+
+def _without_template(item: Manifest) -> Manifest:
+    spec = {key: value for key, value in item["spec"].items() if key != "template"}
+    return {**item, "spec": spec}
 
 
 def _own(item: Manifest) -> Manifest:

@@ -255,3 +255,36 @@ def inverse(before: Any, after: Any) -> Any:  # noqa: ANN401 - JSON
         elif before[key] != after[key]:
             patch[key] = inverse(before[key], after[key])
     return patch
+
+
+def back(before: Any, after: Any, path: str = "") -> list[dict[str, Any]]:  # noqa: ANN401 - JSON
+    """Return the JSON patch (RFC 6902) that leads from `after` back to `before`.
+
+    It names the members that differ; a list of another length is replaced as a whole.
+    """
+    if before == after:
+        return []
+    if isinstance(before, dict) and isinstance(after, dict):
+        return [
+            operation
+            for key in sorted(before.keys() | after.keys())
+            for operation in _member_back(before, after, key, f"{path}/{_escaped(key)}")
+        ]
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        pairs = enumerate(zip(before, after, strict=True))
+        return [one for place, (old, new) in pairs for one in back(old, new, f"{path}/{place}")]
+    return [{"op": "replace", "path": path, "value": deepcopy(before)}]
+
+
+def _member_back(
+    before: dict[str, Any], after: dict[str, Any], key: str, path: str
+) -> list[dict[str, Any]]:
+    if key not in before:
+        return [{"op": "remove", "path": path}]
+    if key not in after:
+        return [{"op": "add", "path": path, "value": deepcopy(before[key])}]
+    return back(before[key], after[key], path)
+
+
+def _escaped(part: str) -> str:
+    return part.replace("~", "~0").replace("/", "~1")
