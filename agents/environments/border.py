@@ -77,7 +77,7 @@ class Border:
     def read(self, command: Command) -> Output:
         """Run a read."""
         with self._clean_refusal():
-            return self._clean(self.environment.read(command))
+            return self._clean(_whole_lines(command, self.environment.read(command)))
 
     def act(self, action: Action | Command, touched: tuple[Touched, ...] | None = None) -> Output:
         """Do an action; what it replaced is still hidden in what is said of it.
@@ -146,3 +146,10 @@ class Border:
         values = {one for data in told.secrets for one in hidable(data, told.names)}
         self._known = SecretDigests.of(self._key, values)
         self._services, self._version = told.services, told.version
+
+
+def _whole_lines(command: Command, output: Output) -> Output:
+    """Return a log without the line that --limit-bytes cut: it may end within a secret."""
+    if command.flag("limit-bytes") is None or output.exit_code:
+        return output
+    return replace(output, text=output.text[: output.text.rfind("\n") + 1])

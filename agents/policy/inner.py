@@ -134,14 +134,20 @@ def _curl(arguments: tuple[str, ...]) -> Address:
         elif word in {"-X", "--request"}:
             _exactly("curl", word, words, "GET")
         elif word in {"-w", "--write-out"}:
-            form = next(words, "")
-            if re.fullmatch(r"(?:%\{[a-z_]{1,32}\}|\\n|[A-Za-z0-9 :=._\n-])*", form) is None:
-                raise _argument("curl", "%{http_code} and such after -w", form)
+            _written(next(words, ""), arguments)
         else:
             found.append((word, _url("curl", word)))
     if len(found) != 1:
         raise _argument("curl", "one URL", found[1][0] if found else "curl")
     return found[0][1]
+
+
+def _written(form: str, arguments: tuple[str, ...]) -> None:
+    """Refuse what curl may not write out, or would glue to the body's end."""
+    if re.fullmatch(r"(?:%\{[a-z_]{1,32}\}|\\n|[A-Za-z0-9 :=._\n-])*", form) is None:
+        raise _argument("curl", "%{http_code} and such after -w", form)
+    if form[:1].isalnum() and "/dev/null" not in arguments:
+        raise _argument("curl", "a blank or \\n first after -w, or -o /dev/null", form)
 
 
 def _wget(arguments: tuple[str, ...]) -> Address:

@@ -54,6 +54,7 @@ _OVERVIEW = frozenset(
 )
 _OVERVIEW_VERBS = frozenset({"kubectl get", "kubectl top", "kubectl events", "helm list"})
 _TABLES = frozenset({None, "wide", "name"})
+_SEVERAL_LOGS = ("selector", "all-containers")
 # A GET can do anything; by convention these do nothing. Not among them: `/healthcheck/fail`, which
 # is a switch of Envoy's, and `/debug/vars`, which shows how a Go program was started.
 _TELLING = re.compile(
@@ -96,6 +97,14 @@ def check_read(command: Command, managed: tuple[str, ...], paths: tuple[str, ...
             None,
             "helm status RELEASE, without -o, or kubectl get deployment -o yaml",
             "--output",
+        )
+    if command.flag("limit-bytes") and any(map(command.flag, _SEVERAL_LOGS)):
+        raise Refusal(
+            ReasonCode.OUTPUT_TOO_WIDE,
+            "--limit-bytes cuts the log of one container, not of several",
+            None,
+            "--tail=100 in its place, or one POD with -c CONTAINER",
+            "--limit-bytes",
         )
     if command.kind == "all" and command.flag("output") not in _TABLES:
         raise Refusal(

@@ -240,3 +240,13 @@ def test_the_probe_redacts_what_comes_from_no_border_and_trusts_one() -> None:
 def test_a_probe_line_is_shown_without_secrets() -> None:
     told = episode.read(lab_with_a_secret(), "kubectl get pods --token=Zx9-hunter2.Qq")
     assert "hunter2" not in told.line
+
+
+@pytest.mark.parametrize("size", range(1, 60))
+def test_a_log_that_is_cut_ends_with_a_whole_line(size: int) -> None:
+    told = f"starts\nsaid {VALUE} to them\ngoes on\n"
+    command = parse(f"kubectl logs geo-1 --limit-bytes={size}", "shop")
+    text = Border(Talkative(text=told[:size])).read(command).text
+    shown = told.replace(VALUE, MARK)
+    assert shown.startswith(text) and (not text or text.endswith("\n"))
+    assert text.count("\n") == told[:size].count("\n")

@@ -70,7 +70,22 @@ def test_a_release_is_told_as_a_table_alone(form: str) -> None:
     assert ruled("helm status social-network --revision=2")[0] is ALLOW
 
 
+@pytest.mark.parametrize("several", ["-l app=geo", "geo-1 --all-containers"])
+def test_the_logs_of_several_containers_are_not_cut_in_the_middle(several: str) -> None:
+    line = f"kubectl logs {several} --limit-bytes=2000"
+    assert ruled(line) == (DENY, "output_too_wide")
+    assert ruled(line.replace("limit-bytes", "tail"))[0] is ALLOW
+
+
 @pytest.mark.parametrize("names", ["DB_PASSWORD", "A SECRET_KEY_BASE", "REDIS_AUTH", "PGPASS"])
 def test_a_variable_that_says_it_is_secret_is_not_printed_bare(names: str) -> None:
     assert ruled(f"kubectl exec geo-1 -- printenv {names}") == (DENY, "inner_argument")
     assert ruled("kubectl exec geo-1 -- printenv TOKEN_URL SECRET_NAME LOG_LEVEL")[0] is ALLOW
+
+
+def test_what_curl_writes_out_is_not_glued_to_the_body() -> None:
+    curl = "kubectl exec geo-1 -- curl -s http://rate:8084/"
+    assert ruled(f"{curl} -w x%{{http_code}}") == (DENY, "inner_argument")
+    assert ruled(f"{curl} -w x -o /dev/null")[0] is ALLOW
+    for form in ("%{http_code}", "\\ntime=%{time_total}", " x"):
+        assert ruled(f"{curl} -w '{form}'")[0] is ALLOW
