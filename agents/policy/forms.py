@@ -146,7 +146,7 @@ FORMS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         "credentials",
         ("curl",),
         re.compile(
-            r"(?P<keep>\bcurl\b[^\n|]{0,512}?[\s\"',](?:-u|--user)[=\s\"',]{0,4}[^\s:\"']{1,128}:)"
+            r"(?P<keep>\bcurl\b[^\n|]{0,512}?[\s\"',](?:-u|--user(?=[=\s\"',]))[=\s\"',]{0,4}[^\s:\"']{1,128}:)"
             r"(?!\[redacted:)[^\s\"']{1,256}"
         ),
     ),

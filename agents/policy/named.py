@@ -33,7 +33,7 @@ _LONG_STEM = (
 _SHORT_STEM = (
     r"(?<=[_.-])(?:pass|pwd|dsn)|(?<![a-z])(?:pwd|dsn|cvv|ssn|iban)"
     r"|(?<![a-z])pass(?=[\"' \\]*=|\\{0,7}[\"'])|(?-i:(?<=_)(?:AUTH|PW)"
-    r"|(?<![A-Za-z0-9_-])(?:AUTH|SALT)(?=\\{0,7}[\"']|=|\s*(?:\n|\Z))|[Pp]ass(?=:\S))"
+    r"|(?<![A-Za-z0-9_-])(?:AUTH|SALT)(?=\\{0,7}[\"']|=|\s*(?:\n|\Z))|(?<![A-Za-z])[Pp]ass(?=:\S))"
 )
 # what makes of a secret's name the name of something about it: where it is, how long, how old
 _ABOUT = (
@@ -76,13 +76,20 @@ _ENV_PAIR = re.compile(
 _ELEMENT = re.compile(
     rf"(?P<keep><[\w.:-]{{0,64}}{_NAME}>)(?P<value>[^<\n]{{1,4096}})(?=</)", re.IGNORECASE
 )
-_INLINE = (_ENV_PAIR, _NAMED, _OPTION, _LISTED, _ELEMENT)
+# with the text, lower case, without which it cannot match
+_INLINE = (
+    ("value", _ENV_PAIR),
+    ("", _NAMED),
+    ("-", _OPTION),
+    ("-", _LISTED),
+    ("</", _ELEMENT),
+)
 _SPARED = re.compile(
     r"\[{0,2}\[redacted:.*|[|>][0-9+-]{0,2}|<[a-z -]{1,24}>|<set|<error:"
     r"|true|false|null|nil|none|yes|no|on|off|enabled|disabled|basic|bearer|[0-9]{1,3}|\$\([A-Za-z_]\w*\)?|\$\{[A-Za-z_]\w*\}?"
     r"|(?-i:\$[A-Z_][A-Z0-9_]*)|[({\[]+|optional[:.]?"
     r"|/(?:etc|var|run|mnt|opt|usr|home|root|tmp|app|config|secrets?|vault|data|proc|srv|dev|api"
-    r"|auth|oauth2?|token|login|v[0-9])(?:/[\w.-]+)*/?"
+    r"|auth|oauth2?|token|login|v[0-9]|credentials|certs?|keys)(?:/[\w.-]+)*/?"
     r"|incorrect|invalid|failed|expired|missing|required|mismatch|unauthorized|authentication"
     r"|not|is|was|for",
     re.IGNORECASE,
@@ -146,8 +153,9 @@ class _Hiding:
         if at + 1 < len(self.lines) and "value" in self.lines[at + 1].lower():
             pair = _ENV_PAIR.sub(self._mark, f"{self.lines[at]}\n{self.lines[at + 1]}")
             self.lines[at], self.lines[at + 1] = pair.split("\n")
-        for pattern in _INLINE:
-            self.lines[at] = pattern.sub(self._mark, self.lines[at])
+        for needle, pattern in _INLINE:
+            if needle in self.lines[at].lower():
+                self.lines[at] = pattern.sub(self._mark, self.lines[at])
         self._after(at)
 
     def _after(self, at: int) -> None:

@@ -129,7 +129,9 @@ ORDINARY = (
     "mysql -u root -p < dump.sql; mysql -P 3306",
     "mysql-primary-0 restarted, redis-cli ping, curl -u",
     "http://geo:8083/users?mail=a b@c",
-    "the pass: 12 of 12, compass: north, bypass=yes",
+    "the pass: 12 of 12, compass: north, bypass=yes, compass:north",
+    "curl --user-agent=x:y http://geo/",
+    "GOOGLE_APPLICATION_CREDENTIALS=/var/run/key.json",
     "GET /oauth/token 200, token endpoint ok",
     "partition_key=orders routing-key=x.y key: value",
 )
