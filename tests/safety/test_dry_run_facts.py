@@ -179,7 +179,7 @@ REMOVAL = [{"op": "remove", "path": f"/metadata/annotations/{NOTE.replace('/', '
 )
 def test_nobody_writes_what_the_next_apply_compares_with(line: str) -> None:
     verdict = shipped().decide(read_act(line, "hotel-1"), circumstances())
-    assert (verdict.ruling, verdict.reason) == (DENY, "member_never_written")
+    assert (verdict.ruling, verdict.reason) == (DENY, "last_applied_by_hand")
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
