@@ -7,7 +7,7 @@ PLANS ?= 10000
 LEGITIMATE ?= 200
 SEED ?= 1
 
-.PHONY: help setup demo test check format lock clean bench-skill bench-lab bench-expert bench-policy fuzz-policy record-policy egress record-kubectl chaos-executor adversary
+.PHONY: help setup demo test check format lock clean bench-skill bench-lab bench-expert bench-policy fuzz-policy mutate record-policy egress record-kubectl chaos-executor adversary
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,16 @@ bench-policy: setup ## what parsing and policy add to a step, in microseconds an
 fuzz-policy: setup ## ten minutes of inputs against the parser (docs/results/fuzz.md)
 	@$(BIN)/python -m tests.safety.fuzz_parser --seconds 600
 
+mutate: setup .cache/mutate/.ready ## do the fast tests notice changed code? (docs/results/mutation.md)
+	rm -rf mutants
+	PYTHONPATH=$(CURDIR)/.cache/mutate $(BIN)/python tests/safety/mutate.py run
+	PYTHONPATH=$(CURDIR)/.cache/mutate $(BIN)/python tests/safety/mutate.py table
+
+.cache/mutate/.ready: export PATH := $(CURDIR)/.cache/boot/venv/bin:$(CURDIR)/.cache/boot/target/bin:$(PATH)
+.cache/mutate/.ready: pyproject.toml .venv/.ready
+	uv pip install --python $(BIN)/python --target .cache/mutate --no-deps --upgrade --group mutate -q
+	touch $@
+
 record-policy: setup ## record anew how a real kubectl reads what we run (AOI_KUBELITE, as below)
 	@$(BIN)/python -m tests.safety.record
 
@@ -75,5 +85,5 @@ adversary: setup ## a hostile model and stolen logins; is anything written? (PLA
 	@$(BIN)/python -m tests.chaos.adversary --plans $(PLANS) --legitimate $(LEGITIMATE) --seed $(SEED)
 
 clean: ## remove .venv and every cache (the state of a local AOI in .aoi stays)
-	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache mutants build dist
 	find $(FLOORS) tests -name __pycache__ -type d -prune -exec rm -rf {} +

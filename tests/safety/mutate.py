@@ -2,10 +2,11 @@
 
 mutmut makes the mutants, knows which tests reach which function, and counts. Only how a mutant's
 tests are run is done here: they are collected once, before the forks, and those that have killed
-other mutants of the same function come first. mutmut alone collects them anew for each mutant,
-which takes longer than to run them.
+other mutants of the same function come first. mutmut alone collects anew for each mutant.
 """
 
+import json
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -69,6 +70,29 @@ class CollectedOnce(PytestRunner):
                         told.write(f"{function} {item.nodeid}\n")
                     return 1
         return 0
+
+
+COLUMNS = ("killed", "timeout", "survived", "no tests", "not checked")
+
+
+@mutmut.cli.command()
+def table() -> None:
+    """Print what became of the mutants, module by module, as Markdown."""
+    lines = [f"| module | mutants | {' | '.join(COLUMNS)} | noticed |", f"|---|{'---|' * 7}"]
+    total: Counter[str] = Counter()
+    for file in sorted(Path("mutants").rglob("*.meta")):
+        codes = json.loads(file.read_text())["exit_code_by_key"].values()
+        if found := Counter(mutmut.status_by_exit_code[code] for code in codes):
+            total += found
+            lines.append(row(str(file.relative_to("mutants")).removesuffix(".meta"), found))
+    sys.stdout.write("\n".join([*lines, row("all", total), ""]))
+
+
+def row(name: str, found: Counter[str]) -> str:
+    """Return a line of the table; a time-out is noticed, too."""
+    noticed = (found["killed"] + found["timeout"]) / found.total()
+    counts = " | ".join(str(found[column]) for column in COLUMNS)
+    return f"| {name} | {found.total()} | {counts} | {noticed:.1%} |"
 
 
 if __name__ == "__main__":
