@@ -52,6 +52,12 @@ def test_each_value_is_counted_and_what_stands_around_the_data_stays() -> None:
     assert redact(line) == Redacted(line.replace(CODED, HIDDEN), 2)
 
 
+def test_of_several_secrets_each_is_hidden_and_nothing_between_them_is_lost() -> None:
+    one = f"kind: Secret\nname: a\ndata:\n  a: {CODED}\ntype: Opaque\n"
+    text = f"{one}---\n{one.replace('name: a', 'name: b')}end"
+    assert redact(text) == Redacted(text.replace(CODED, HIDDEN), 2)
+
+
 @pytest.mark.parametrize(
     "text",
     [

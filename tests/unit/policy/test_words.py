@@ -6,15 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from agents.contracts.action import Action, CordonNode, DeleteResource, RestartRollout, Workload
-from agents.policy.decide import PreviewFacts
+from agents.contracts.action import (
+    Action,
+    CordonNode,
+    DeleteResource,
+    PatchResource,
+    RestartRollout,
+    Workload,
+)
+from agents.policy.actions import words_of
+from agents.policy.decide import PreviewFacts, Ruling
 from agents.policy.limits import Limits, LimitsInvalid, read_limits
 from agents.policy.parse import parse
 from agents.policy.reads import check_read
 from agents.policy.refusal import Refusal
 from agents.policy.request import Context, request_of, seen_facts
 from agents.policy.rulebook import PolicyInvalid, read_rulebook
-from tests.safety.judge import circumstances
+from tests.safety.judge import circumstances, shipped
 
 SHIPPED = Path(__file__).parents[3] / "agents" / "policy" / "rules"
 MANAGED = ("hotel-*", "shop")
@@ -78,6 +86,44 @@ def test_a_read_that_is_not_allowed_says_why_and_what_is(line: str, told: str) -
     with pytest.raises(Refusal) as caught:
         check_read(parse(line, "hotel-1"), MANAGED)
     assert str(caught.value) == told
+
+
+def test_a_line_that_is_too_long_says_by_how_much_and_what_to_do() -> None:
+    line = "kubectl get pods " + "a" * 4080
+    with pytest.raises(Refusal) as caught:
+        parse(line)
+    assert str(caught.value) == (
+        "too_long: expected a line of at most 4096 bytes and a here-document of at most 65536 "
+        f"characters, got {len(line)} characters (at character 4096). Instead: change one member "
+        "a step; a manifest goes into a here-document"
+    )
+    parse("kubectl patch deploy x -p '{}' -n " + "x" * 40)
+
+
+@pytest.mark.parametrize(("size", "shown"), [(200, ""), (201, "... (201 characters)")])
+def test_a_long_patch_is_shown_to_approvers_by_its_beginning(size: int, shown: str) -> None:
+    patch = '{"a":"' + "b" * (size - 8) + '"}'
+    act = PatchResource(kind="services", namespace="shop", name="x", strategy="merge", patch=patch)
+    wanted = patch[:200] + shown
+    assert words_of(act) == f"Change service x in namespace shop by a merge patch: {wanted}"
+
+
+def test_a_policy_that_cannot_be_asked_denies_and_says_why() -> None:
+    verdict = shipped().decide(RESTART, context(confidence="much"))
+    assert (verdict.ruling, verdict.reason) == (Ruling.DENY, "policy_error")
+    assert verdict.message == (
+        "the policy could not be asked: expected confidence to be int, got 'much'"
+    )
+    read = shipped().may_read(parse("kubectl get secret x -o json", "hotel-1"), MANAGED)
+    assert (read.ruling, read.reason) == (Ruling.DENY, "secret_values")
+    assert read.message == "the values of secrets never leave the cluster"
+    assert read.hint == "kubectl describe secret NAME shows its keys and their sizes"
+    seen = shipped().may_read(parse("kubectl get pods", "hotel-1"), MANAGED)
+    assert (seen.ruling, seen.reason, seen.message) == (
+        Ruling.ALLOW,
+        "read",
+        "a read of what AOI manages",
+    )
 
 
 def test_where_nothing_is_managed_nothing_is_read_and_overviews_stay_overviews() -> None:
