@@ -1,5 +1,6 @@
 """What counts as a secret or as personal data, at the edges: one character more or less."""
 
+import base64
 import json
 
 import pytest
@@ -38,6 +39,7 @@ def test_of_two_known_values_the_longer_is_hidden_whole() -> None:
     both = known("hunter", "hunter.2-x")
     assert both.hide("a hunter.2-x b hunter c") == (f"a {MARK} b {MARK} c", 2)
     assert both.hide("hunter.2-yy") == (f"{MARK}.2-yy", 1)
+    assert known("hunter.2-x", "2-x.more").hide("hunter.2-x.more") == (f"{MARK}.more", 1)
     assert known().hide("hunter") == ("hunter", 0)
     assert both.hide("hunted") == ("hunted", 0)
 
@@ -84,6 +86,15 @@ def test_a_value_is_found_as_programs_spell_it(value: str) -> None:
     if "\ud800" not in value:
         for coded in (value.encode().hex(), value.encode().hex().upper()):
             assert known(value).hide(coded) == (MARK, 1)
+
+
+def test_a_value_is_found_in_base64_with_and_without_its_padding() -> None:
+    for value in ("tr0ub4dor&3", "tr0ub4dor&", "s\xfc\xdfer\xff\xfe>?"):
+        for raw in (value.encode(), value.encode() + b"\n"):
+            for coded in (base64.b64encode(raw), base64.urlsafe_b64encode(raw)):
+                word = coded.decode()
+                assert known(value).hide(f"x {word} y") == (f"x {MARK} y", 1)
+                assert known(value).hide(f"x {word.rstrip('=')} y") == (f"x {MARK} y", 1)
 
 
 def test_a_value_in_a_form_field_has_plus_for_blank() -> None:
