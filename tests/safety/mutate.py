@@ -5,6 +5,7 @@ tests are run is done here: they are collected once, before the forks, and those
 other mutants of the same function come first. mutmut alone collects anew for each mutant.
 """
 
+import gc
 import json
 import sys
 from collections import Counter
@@ -38,6 +39,7 @@ class CollectedOnce(PytestRunner):
             pytest_config.hook.pytest_sessionstart(session=self.session)
             pytest_config.hook.pytest_collection(session=self.session)
         self._lighten()
+        gc.freeze()  # else each fork's collector touches, and so copies, all that was collected
 
     def _lighten(self) -> None:
         """Let hypothesis try few inputs, and not look for the smallest that fails."""
