@@ -4,8 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from pydantic import JsonValue
+
 from agents.contracts.action import Action, Preview, Touched
 from agents.contracts.approval import ActionApproved
+from agents.contracts.audit import AuditKind
 from agents.contracts.execution import ActIntended, ActionExecuted
 from agents.contracts.ids import ApprovalId, IncidentId
 from agents.environments.protocol import EnvironmentUnavailable, ObjectMoved, Output
@@ -29,6 +32,7 @@ class Stage:
         default_factory=lambda: [Output(text="done", exit_code=0)]
     )
     moved: list[bool] = field(default_factory=list)
+    unread: list[bool] = field(default_factory=list)
     acts: list[Action] = field(default_factory=list)
     asked: list[tuple[Touched, ...] | None] = field(default_factory=list)
     verified: Callable[[], None] = lambda: None
@@ -54,6 +58,8 @@ class Stage:
         return check
 
     async def versions(self, touched: tuple[Touched, ...]) -> tuple[Touched, ...]:
+        if self.unread and self.unread.pop(0):
+            raise EnvironmentUnavailable("no route")
         if self.moved and self.moved.pop(0):
             return tuple(one.model_copy(update={"resource_version": "0"}) for one in touched)
         return touched
@@ -64,6 +70,7 @@ class Clocked(MemoryLedger):
 
     more: Callable[[ActIntended], None] = staticmethod(lambda _: None)
     moments: tuple[datetime, ...] = ()
+    elsewhere: tuple[datetime, ...] = ()
     unread: int | None = None
 
     async def find(self, approval_id: ApprovalId) -> Claim | None:
@@ -79,7 +86,21 @@ class Clocked(MemoryLedger):
         return claim
 
     def acts_since(self, when: datetime, incident_id: IncidentId | None = None) -> int:
-        return sum(moment >= when for moment in self.moments)
+        counted = self.moments if incident_id else (*self.moments, *self.elsewhere)
+        return sum(moment >= when for moment in counted)
+
+
+@dataclass(slots=True)
+class Audit(MemoryAudit):
+    """An audit that remembers of which incidents its records are."""
+
+    incidents: set[IncidentId] = field(default_factory=set)
+
+    async def record(
+        self, kind: AuditKind, incident_id: IncidentId, record: dict[str, JsonValue]
+    ) -> None:
+        self.incidents.add(incident_id)
+        self.records.append((kind, record))
 
 
 @dataclass(slots=True)
@@ -90,7 +111,7 @@ class Play:
     worker: ExecutorWorker
     stage: Stage
     ledger: Clocked
-    audit: MemoryAudit
+    audit: Audit
 
     async def run(self) -> ActionExecuted:
         return await self.worker.execute(self.order)
@@ -108,7 +129,7 @@ async def play(**stage: object) -> Play:
     pipeline = Pipeline(script=scripted(("act", LINE)))
     order = await order_of(pipeline)
     made = Stage(**({"shown": dry_run(order)} | stage))  # type: ignore[arg-type]
-    ledger, audit = Clocked(), MemoryAudit()
+    ledger, audit = Clocked(), Audit()
     now = order_time(order)
     worker = replace(
         pipeline.executor(), cluster=made, ledger=ledger, audit=audit, clock=lambda: now

@@ -1,15 +1,19 @@
 """What the Executor reports of each way that an order can go, and what the audit has of it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from agents.contracts.audit import AuditKind
 from agents.contracts.execution import ActIntended, ActResult, Verification
+from agents.contracts.ids import ApprovalId
 from agents.environments.protocol import ObjectMoved, Output
+from agents.executor.breaker import Breaker
 from agents.executor.ledger import GIVEN_UP
 from agents.executor.report import report, settled
+from agents.worker import Transient
 from tests.doubles.stage import Play, play
 
 SECRET = "password=hunter2-x"
@@ -320,3 +324,55 @@ async def test_the_rate_may_be_used_up_but_not_exceeded() -> None:
     assert here.worker._too_many(here.order)
     here.ledger.moments = (now - timedelta(days=1, seconds=1),) * 1000
     assert not here.worker._too_many(here.order)
+
+
+@pytest.mark.parametrize(
+    ("ago", "refused"), [(timedelta(hours=23), True), (timedelta(hours=25), False)]
+)
+async def test_the_acts_of_an_incident_are_counted_for_a_day(
+    ago: timedelta, *, refused: bool
+) -> None:
+    here = await play()
+    here.ledger.moments = (here.worker.clock() - ago,) * 4
+    done = await here.run()
+    assert (done.reason == "denied_by_policy") is refused
+    assert (done.result is ActResult.DONE) is not refused
+    assert not refused or (done.message.startswith("denied_by_policy: ") and here.stage.acts == [])
+
+
+@pytest.mark.parametrize(
+    ("ago", "refused"), [(timedelta(minutes=59), True), (timedelta(minutes=61), False)]
+)
+async def test_everybody_s_acts_are_counted_for_an_hour(ago: timedelta, *, refused: bool) -> None:
+    here = await play()
+    here.ledger.elsewhere = (here.worker.clock() - ago,) * here.worker.settings.max_acts_per_hour
+    done = await here.run()
+    assert (done.reason == "denied_by_policy") is refused
+    here.ledger.elsewhere += here.ledger.elsewhere[:1]
+    assert here.worker._too_many(here.order) is refused
+
+
+async def test_every_record_of_the_audit_is_of_the_order_s_incident() -> None:
+    for stage in ({}, {"answers": [None]}, {"moved": [True]}):
+        here = await play(**stage)
+        here.worker = replace(here.worker, breaker=Breaker(limit=1))
+        await here.run()
+        await here.worker.execute(
+            here.order.model_copy(update={"approval_id": ApprovalId("another")})
+        )
+        assert here.audit.incidents == {here.order.incident_id}
+
+
+async def test_a_cluster_that_cannot_be_read_makes_wait_or_ends_the_order() -> None:
+    here = await play(unread=[True])
+    with pytest.raises(Transient, match=r"^reading what ScaleWorkload touches: no route"):
+        await here.run()
+    assert here.ledger.intents == []
+    here = await play(unread=[False, True])
+    done = await here.run()
+    assert (done.result, done.reason, done.message) == (
+        ActResult.NOT_DONE,
+        "unreachable",
+        "no route",
+    )
+    assert here.stage.acts == []

@@ -251,3 +251,14 @@ def test_a_log_of_a_service_keeps_what_it_tells_of_that_service_alone() -> None:
         assert redact(line, names=names) == Redacted(line, 0), line
     for line in ("my-token: refused", "token: Zx9hunter2", "token:refused", "token = refused."):
         assert redact(line, names=names).count == 1, line
+
+
+def test_everything_that_is_hidden_is_counted() -> None:
+    text = (
+        f"AKIAABCDEFGHIJKLMNOP a@b.example password=x1y2z3 hunter-22 {RANDOM} +49 30 1234567 "
+        "4111111111111111 AKIAABCDEFGHIJKLMNOQ"
+    )
+    shown = redact(text, known("hunter-22"))
+    assert shown.count == shown.text.count("[redacted:") == 8
+    twice = "+49 30 1234567, +49 30 7654321"
+    assert personal.hide(twice) == ("[redacted:phone number], [redacted:phone number]", 2)

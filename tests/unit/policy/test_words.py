@@ -11,7 +11,9 @@ from agents.contracts.action import (
     CordonNode,
     DeleteResource,
     PatchResource,
+    Preview,
     RestartRollout,
+    ScaleWorkload,
     Workload,
 )
 from agents.policy.actions import words_of
@@ -378,3 +380,19 @@ def test_the_version_is_of_every_file(tmp_path: Path) -> None:
             path.write_text(path.read_text() + "\n")
             versions.add(read_rulebook(folder).version)
     assert len(versions) == 1 + sum(path.is_file() for path in folder.iterdir())
+
+
+def test_what_a_dry_run_showed_is_told_by_what_undoes_it() -> None:
+    def of(after: int, before: Action | None) -> PreviewFacts:
+        preview = Preview(diff="", touched=(), rollback=before, pods_affected=3)
+        return PreviewFacts.of(ScaleWorkload(workload=GEO, replicas=after), preview)
+
+    def scaled(replicas: int) -> Action:
+        return ScaleWorkload(workload=GEO, replicas=replicas)
+
+    assert of(1, scaled(4)) == PreviewFacts(
+        pods_affected=3, replica_delta=-3, replicas_lost_percent=75
+    )
+    assert of(4, scaled(1)) == PreviewFacts(pods_affected=3, replica_delta=3)
+    assert of(1, scaled(0)) == PreviewFacts(pods_affected=3, replica_delta=1)
+    assert of(1, None) == PreviewFacts(pods_affected=3, replicas_lost_percent=100)

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from agents.contracts.action import DeletePod
+from agents.contracts.envelope import Event
 from agents.contracts.execution import ActIntended, ActionExecuted, ActResult, ActSettled
-from agents.contracts.ids import ApprovalId, IncidentId, PlanId, derive, event_id
+from agents.contracts.ids import ApprovalId, EventId, IncidentId, PlanId, derive, event_id
 from agents.executor.ledger import GIVEN_UP
 from agents.worker import Fatal, Transient
 from streams import ledger as ledgers
-from streams.codec import Received, Record, Source, decode
+from streams.codec import Received, Record, Source, decode, encode
 from streams.ledger import KafkaLedger, LedgerIndex
 from streams.settings import KafkaSettings
 from streams.topics import LEDGER
@@ -199,3 +200,12 @@ async def test_the_writer_has_the_last_word_on_its_act_and_only_once() -> None:
     unasked, _ = made()
     await unasked.settle(settled("x"))
     assert await unasked.find(A) is None
+
+
+def test_a_fact_that_is_none_of_the_ledger_s_stops_the_process() -> None:
+    fact = settled("x").executed
+    event = Event(
+        id=EventId("e"), source="aoi/executor", time=T0, key=INCIDENT, fact=fact, incident=INCIDENT
+    )
+    with pytest.raises(Fatal, match="the ledger can't be read at offset 0"):
+        LedgerIndex().take(Received(source=Source(LEDGER.name, 0), offset=0, record=encode(event)))
