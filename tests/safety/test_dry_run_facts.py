@@ -19,6 +19,7 @@ from agents.environments.simulated.faults.registry import FAMILIES
 from agents.environments.simulated.incidents import Scenario, generate
 from agents.environments.simulated.lab import Lab
 from agents.environments.simulated.objects.kinds import Manifest, clone
+from agents.environments.simulated.references import scenario_of
 from agents.policy.actions import action_of, read_act
 from agents.policy.decide import PreviewFacts, Ruling
 from agents.policy.parse import parse
@@ -262,3 +263,20 @@ def test_what_undoes_a_patch_takes_all_of_it_back(more: Manifest, undoes: str) -
     done(lab, shown.rollback)
     lab.tick(30)
     assert written(lab, name) == before
+
+
+def test_a_helm_rollback_is_judged_by_the_workloads_that_it_changes() -> None:
+    lab = Lab(scenario_of("auth_miss_mongodb-mitigation-1"))
+    act = next(
+        action
+        for action in (read_act(line, lab.namespace) for line in lab.ground_truth.repairs)
+        if action.type == "HelmRollback"
+    )
+    shown = lab.preview(act)
+    assert set(shown.changed or ()) >= {"args", "containers"}
+    assert ruled(lab, act)[0] is ASK
+    (touched,) = shown.touched
+    spared = (f"{lab.namespace}/deployments/{touched.name}",)
+    assert ruled(lab, act, protected=spared) == (ASK, "protected_workload")
+    worse = shown.model_copy(update={"changed": (*(shown.changed or ()), "privileged")})
+    assert ruled(lab, act, worse) == (DENY, "member_never_written")

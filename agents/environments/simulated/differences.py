@@ -36,7 +36,7 @@ def changed_members(changes: Iterable[Change]) -> tuple[str, ...]:
     """Return the sorted names of all members that differ between the objects before and after."""
     names: set[str] = set()
     for before, after in changes:
-        names.update(_different(_written(before), _written(after)))
+        names.update(_different(_filled(_written(before)), _filled(_written(after))))
     return tuple(sorted(names))
 
 
@@ -44,9 +44,19 @@ def _written(item: Manifest | None) -> Manifest:
     return {key: value for key, value in (item or {}).items() if key != "status"}
 
 
+def _filled(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return an object without its empty parts: they are the same as none."""
+    if isinstance(value, list):
+        return [_filled(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    inside = {name: _filled(one) for name, one in value.items()}
+    return {name: one for name, one in inside.items() if one not in (None, {}, [])}
+
+
 def _different(before: Any, after: Any, field: str = "") -> Iterator[str]:  # noqa: ANN401 - JSON
-    """Yield the names of members that differ; an empty part is the same as none."""
-    if before == after or not (_holds(before) or _holds(after)):
+    """Yield the names of members that differ."""
+    if before == after:
         return
     if isinstance(before, list) or isinstance(after, list):
         for one, other in _paired(_listed(before), _listed(after), field):
@@ -55,29 +65,33 @@ def _different(before: Any, after: Any, field: str = "") -> Iterator[str]:  # no
     old, new = (one if isinstance(one, dict) else {} for one in (before, after))
     for name in (old.keys() | new.keys()) - _SERVERS:
         one, other = old.get(name), new.get(name)
-        if one != other and (_holds(one) or _holds(other)):
+        if one != other:
             yield name
             yield from _different(one, other, name)
 
 
-def _holds(value: Any) -> bool:  # noqa: ANN401 - JSON
-    return value is not None and value not in ({}, [])
-
-
 def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - JSON
-    return value if isinstance(value, list) else [value]
+    if isinstance(value, list):
+        return value
+    return [] if value is None else [value]
 
 
 def _paired(old: list[Any], new: list[Any], field: str) -> Iterator[tuple[Any, Any]]:
     """Yield the items that are the same thing, by the field's merge key or else by place."""
     key = merge_key(field, [*old, *new])
-    keyed = key is not None and all(isinstance(one, dict) and key in one for one in (*old, *new))
+    keyed = key is not None and _tells_apart(key, old) and _tells_apart(key, new)
     was, now = (
         {one[key] if keyed else place: one for place, one in enumerate(items)}
         for items in (old, new)
     )
     for name in dict.fromkeys((*was, *now)):
         yield was.get(name), now.get(name)
+
+
+def _tells_apart(key: str, items: list[Any]) -> bool:
+    known = [one for one in items if isinstance(one, dict) and isinstance(one.get(key), str | int)]
+    names = [one[key] for one in known]
+    return len(set(names)) == len(items)
 
 
 def state_of(items: Iterable[Manifest | None]) -> str:
