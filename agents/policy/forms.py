@@ -80,7 +80,11 @@ FORMS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
             r"|api\.telegram\.org/bot)[\w:/-]{8,255}"
         ),
     ),
-    ("password hash", ("$",), re.compile(r"\$(?:2[aby]|5|6|y|argon2id?)\$[\w./$=,+-]{20,255}")),
+    (
+        "password hash",
+        ("$",),
+        re.compile(r"\$(?:2[aby]|1|5|6|y|apr1|argon2id?)\$[\w./$=,+-]{20,255}"),
+    ),
     (
         "signature",
         ("sig=", "Signature=", "signature="),

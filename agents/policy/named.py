@@ -27,7 +27,7 @@ _LONG_STEM = (
     r"pass(?:word|wd|phrase|code)|secret(?:[_-]key(?:[_-]base)?)?|token|cookie|credentials?"
     r"|api[_-]?key|private[_-]?key|access[_-]?key(?:[_-]?id)?|auth[_-]?key|account_?key"
     r"|(?:shared|signing|encryption|master|jwt|hmac|session|cipher|license|stripe|webhook)_key"
-    r"|client-key-data|pgpass|requirepass|masterauth"
+    r"|client-key-data|pgpass|requirepass|masterauth|authorization"
 )
 # short stems count only as whole words: `compass:` and `PASS: test` name no secret
 _SHORT_STEM = (
@@ -47,10 +47,13 @@ _ABOUT = (
 _TELLS_ABOUT = rf"(?:_[A-Z0-9]{{1,32}}){{0,8}}_(?:{_ABOUT})(?![A-Z0-9])"
 _SUFFIX = (
     rf"(?:_?[0-9]{{1,4}}|(?-i:(?!{_TELLS_ABOUT})(?:_[A-Z0-9]{{1,32}}){{1,4}})"
-    r"|[_-](?:primary|secondary|prod|production|staging|dev|test|old|new|current|previous|value))?"
+    r"|[._-](?:primary|secondary|prod|production|staging|dev|test|old|new|current|previous|value))?"
 )
 _NAME = rf"(?:{_LONG_STEM}|{_SHORT_STEM}){_SUFFIX}"
-_GLUE = r"\\{0,7}[\"']?[ \t]{0,4}(?::=|=>|=|:(?!//))[ \t]{0,256}"
+_GLUE = (
+    r"\\{0,7}[\"']?[ \t]{0,4}(?::=|=>|=|:(?!//))[ \t]{0,256}"
+    r"(?:[&!]{1,2}[\w/-]{1,64}[ \t]{1,4})?(?:\"\"|'')?"
+)
 # a quote that a cut text leaves open ends with its line
 _VALUE = (
     r"(?:(?P<slashes>\\{1,7})\"(?:[^\"\\\n]|(?!(?P=slashes)\")\\++\"?){1,65536}(?:(?P=slashes)\")?"
@@ -61,6 +64,17 @@ _NAMED = re.compile(
     rf"(?P<keep>{_NAME}{_GLUE})(?!\{{[\w.-]{{1,64}}:)(?P<value>{_VALUE})", re.IGNORECASE
 )
 _OPTION = re.compile(rf"(?P<keep>-{_NAME}[ \t]{{1,4}})(?P<value>{_VALUE})", re.IGNORECASE)
+# a line that holds nothing else: blanks and commas belong to the value
+_LINE = re.compile(
+    rf"(?P<keep>[ \t]*(?:- )?(?:export )?[\w.-]{{0,128}}?{_NAME}{_GLUE})"
+    r"(?P<value>(?P<first>[^\s\"'\[{|>=:&!\\][^\s,;]*)[^\n]*?)(?=,?[ \t]{0,16}\Z)",
+    re.IGNORECASE,
+)
+_VARIABLE_LINE = re.compile(
+    rf"(?P<keep>[^\n]*{_NAME}\n[ \t]*value: )(?P<value>(?P<first>[^\s\"'\[{{|>\\]\S*)[^\n]*)",
+    re.IGNORECASE,
+)
+_ANOTHER = re.compile(r"[\s;&,][A-Za-z_][\w.-]*[ ]?[=:]")
 # an option and its value as neighbours in a list
 _LISTED = re.compile(
     rf"(?P<keep>(?<=[\"'])--?[\w-]{{0,64}}?{_NAME}\\{{0,7}}[\"'], ?(?=\\{{0,7}}[\"'][^-]))"
@@ -85,8 +99,9 @@ _INLINE = (
     ("</", _ELEMENT),
 )
 _SPARED = re.compile(
+    r"(?:basic|bearer|token|digest|negotiate|aws4-hmac-sha256)(?: \[redacted:.*)?|"
     r"\[{0,2}\[redacted:.*|[|>][0-9+-]{0,2}|<[a-z -]{1,24}>|<set|<error:"
-    r"|true|false|null|nil|none|yes|no|on|off|enabled|disabled|basic|bearer|[0-9]{1,3}|\$\([A-Za-z_]\w*\)?|\$\{[A-Za-z_]\w*\}?"
+    r"|true|false|null|nil|none|yes|no|on|off|enabled|disabled|[0-9]{1,3}|\$\([A-Za-z_]\w*\)?|\$\{[A-Za-z_]\w*\}?"
     r"|(?-i:\$[A-Z_][A-Z0-9_]*)|[({\[]+|optional[:.]?"
     r"|/(?:etc|var|run|mnt|opt|usr|home|root|tmp|app|config|secrets?|vault|data|proc|srv|dev|api"
     r"|auth|oauth2?|token|login|v[0-9]|credentials|certs?|keys)(?:/[\w.-]+)*/?"
@@ -98,7 +113,8 @@ _LEAD = re.compile(r"\[?(?P<quote>\\*[\"'])?")
 
 # a value that begins on the next line: a block of YAML, a list, the next word of an argument list
 _OPEN = re.compile(
-    rf"{_NAME}\\{{0,7}}[\"']?[ \t]{{0,4}}:[ \t]*(?P<block>[|>][0-9+-]{{0,2}}|\[)?[ \t]*\Z",
+    rf"{_NAME}\\{{0,7}}[\"']?[ \t]{{0,4}}:[ \t]{{0,16}}"
+    r"(?P<block>[|>][0-9+-]{0,2}|\[)?[ \t]{0,16}\Z",
     re.IGNORECASE,
 )
 _OPEN_VALUE = re.compile(r"[ \t]*(?:- )?[\"']?value[\"']?:[ \t]*(?P<block>[|>][0-9+-]{0,2})?[ \t]*")
@@ -151,12 +167,23 @@ class _Hiding:
     def line(self, at: int) -> None:
         """Hide the values of the names in a line, on it or in the lines after it."""
         if at + 1 < len(self.lines) and "value" in self.lines[at + 1].lower():
-            pair = _ENV_PAIR.sub(self._mark, f"{self.lines[at]}\n{self.lines[at + 1]}")
+            pair = f"{self.lines[at]}\n{self.lines[at + 1]}"
+            pair = self._line(_VARIABLE_LINE, pair) or _ENV_PAIR.sub(self._mark, pair)
             self.lines[at], self.lines[at + 1] = pair.split("\n")
+        self.lines[at] = self._line(_LINE, self.lines[at]) or self.lines[at]
         for needle, pattern in _INLINE:
             if needle in self.lines[at].lower():
                 self.lines[at] = pattern.sub(self._mark, self.lines[at])
         self._after(at)
+
+    def _line(self, form: re.Pattern[str], text: str) -> str | None:
+        """Return a text without what its last line ends with, None if that is more than a value."""
+        found = form.match(text)
+        if found is None or _SPARED.fullmatch(found["first"]) or _ANOTHER.search(found["value"]):
+            return None
+        if self._names and _is_told(found, found["first"], self._names):
+            return None
+        return f"{self._mark(found)}{text[found.end() :]}"
 
     def _after(self, at: int) -> None:
         line = self.lines[at]
@@ -208,7 +235,7 @@ class _Hiding:
         begun, quote = (lead.group(), lead["quote"] or "") if lead else ("", "")
         ended = quote if len(value) > len(begun) and value.endswith(quote) else ""
         bare = value[len(begun) : len(value) - len(ended)]
-        told = bool(self._names) and _is_told(found, self._names)
+        told = bool(self._names) and _is_told(found, value, self._names)
         if not bare.strip("\"'\\") or _SPARED.fullmatch(bare) or _SPARED.fullmatch(value) or told:
             return found.group()
         self.count += 1
@@ -221,9 +248,9 @@ def _column(line: str) -> int:
     return found.end() if found else 0
 
 
-def _is_told(found: re.Match[str], names: frozenset[str]) -> bool:
+def _is_told(found: re.Match[str], word: str, names: frozenset[str]) -> bool:
     """Return whether a service is named and the rest tells of it: `token: refused by`."""
-    if not found["keep"].endswith(" ") or not _WORDY.fullmatch(found["value"]):
+    if not found["keep"].endswith(" ") or not _WORDY.fullmatch(word):
         return False
     start = _NAME_BEFORE.search(found.string, max(0, found.start() - _LONGEST_NAME), found.start())
     begun = start.group() if start else ""

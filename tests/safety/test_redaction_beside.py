@@ -1,6 +1,8 @@
 """What names, options and programs give away is redacted in every layout, and nothing else is."""
 
 import json
+import timeit
+from time import process_time
 
 import pytest
 
@@ -95,3 +97,26 @@ DESCRIBED = """
 )
 def test_an_ordinary_deployment_stays_as_it_is(text: str) -> None:
     assert redact(text) == Redacted(text, 0)
+
+
+HARD = {
+    "blanks before a value": lambda size: "password:" + " " * size + "x",
+    "blanks in a value": lambda size: "password: a" + " " * size + "b",
+    "names": lambda size: "SECRET_" * (size // 7),
+    "a long name": lambda size: "a_" * (size // 2) + "password=x",
+    "options": lambda size: '--password","' * (size // 13),
+    "open blocks": lambda size: "password: |\n" * (size // 12),
+    "open lists": lambda size: 'token: [\n"a",\n' * (size // 14),
+    "escapes": lambda size: "password: " + "\\" * size + '"x',
+    "clients": lambda size: "curl mysql redis-cli -" * (size // 22),
+    "long words": lambda size: "aB3" * (size // 3) + ".",
+}
+
+
+@pytest.mark.parametrize("text", HARD)
+def test_four_times_the_text_takes_no_sixteen_times_as_long(text: str) -> None:
+    def seconds(size: int) -> float:
+        given = HARD[text](size)
+        return min(timeit.repeat(lambda: redact(given), number=1, repeat=3, timer=process_time))
+
+    assert seconds(80_000) < 9 * seconds(20_000)
