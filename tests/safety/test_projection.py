@@ -26,6 +26,7 @@ TAKEN = [
     "-o jsonpath={.items}",
     "-o jsonpath=.spec.replicas",
     "-o custom-columns=value:.metadata.name,TOKEN:.spec.automountServiceAccountToken",
+    "-o custom-columns='NAME:.metadata.name,COMMAND:.spec.template.spec.containers[0].command'",
     "--sort-by='.status.containerStatuses[0].restartCount'",
 ]
 BARE = [
