@@ -186,29 +186,30 @@ class _Turn:
         )
         if verdict.ruling is Ruling.DENY:
             return self.refuse(plan, RefusedBy.POLICY, verdict.reason, verdict.message)
-        unasked = verdict.allowed
+        asks = verdict
         if fact.preview.rollback is not None:  # the Executor does no order whose rollback is denied
             undone = self._judge(plan, fact.preview.rollback, facts.undone())
             if undone.ruling is Ruling.DENY:
                 message = f"the act that would undo it: {undone.message}"
                 return self.refuse(plan, RefusedBy.POLICY, undone.reason, message)
-            unasked = unasked and undone.allowed  # nobody is asked again before it
-        if unasked:
+            if verdict.allowed:  # nobody is asked again before it
+                asks = undone
+        if asks.allowed:
             own = sign_decision(self.gate.key, self._payload(shown))
             return self._order(shown, (own,))
-        self._ask(shown, fact.preview)
+        self._ask(shown, fact.preview, asks)
         return self._step(shown, shown.expires)
 
     def decided(self, pending: Pending | None, decision: ActionDecided) -> Step[GateState]:
         payload = decision.payload
         problem = self._unfit(pending, decision)
         if problem or pending is None:
-            self._audit(AuditKind.DECISION_REJECTED, payload, {"reason": problem or "not-pending"})
+            self._audit_decision(AuditKind.DECISION_REJECTED, payload, problem or "not-pending")
             if pending is not None and problem == "policy-version" and self._outdated(pending):
                 message = "the policy has changed since this was asked: propose it again"
                 return self.refuse(pending.plan, RefusedBy.POLICY, "policy-changed", message)
             return Step(self.state, self._published())
-        self._audit(AuditKind.DECISION_ACCEPTED, payload, {"verdict": payload.verdict})
+        self._audit_decision(AuditKind.DECISION_ACCEPTED, payload)
         if payload.verdict is DecisionVerdict.REFUSE:
             message = f"refused by {payload.approver}"
             if decision.comment:
@@ -248,7 +249,7 @@ class _Turn:
         self._audit(AuditKind.ORDER_REFUSED, fact, {"refused_by": by, "reason": reason})
         return self._step(None, None)
 
-    def _ask(self, pending: Pending, preview: Preview) -> None:
+    def _ask(self, pending: Pending, preview: Preview, asks: Verdict) -> None:
         settings, plan = self.gate.settings, pending.plan
         request = ApprovalRequested(
             approval_id=pending.approval_id,
@@ -269,11 +270,14 @@ class _Turn:
             cluster=settings.cluster,
             policy_version=self.gate.policy.version,
             approvers_needed=pending.approvers_needed,
+            reason=asks.reason,
+            reason_message=asks.message,
             requested_at=self.event.time,
             expires=pending.expires,
         )
         self._emit(request, pending.approval_id, key=pending.approval_id)
-        self._audit(AuditKind.APPROVAL_REQUESTED, request, {"words": request.words})
+        record: dict[str, JsonValue] = {"words": request.words, "reason": asks.reason}
+        self._audit(AuditKind.APPROVAL_REQUESTED, request, record)
 
     def _order(self, pending: Pending, decisions: tuple[ActionDecided, ...]) -> Step[GateState]:
         assert pending.preview is not None  # noqa: S101 - stage ASKED has one
@@ -389,6 +393,15 @@ class _Turn:
         )
         self.state = self.state.model_copy(update={"chain": entry})
         self._emit(entry, f"{writer}/{entry.index}", key=writer)
+
+    def _audit_decision(
+        self, kind: AuditKind, payload: DecisionPayload, reason: str | None = None
+    ) -> None:
+        """Add a link that says whose decision it was, which, and why it did not count."""
+        record: dict[str, JsonValue] = {"verdict": payload.verdict, "approver": payload.approver}
+        if reason is not None:
+            record["reason"] = reason
+        self._audit(kind, payload, record)
 
     def _published(self) -> tuple[Output, ...]:
         """Return the outputs of this turn, with the head of the chain where it went on."""

@@ -80,6 +80,8 @@ class ApprovalRequested(Fact):
     cluster: str
     policy_version: str
     approvers_needed: int = Field(default=1, ge=1)
+    reason: str | None = Field(default=None, description="the @id of the policy that asks")
+    reason_message: str | None = Field(default=None, description="the reason in words; not signed")
     requested_at: datetime
     expires: datetime
 

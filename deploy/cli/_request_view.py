@@ -50,6 +50,9 @@ def panel(asked: Asked, now: datetime) -> RenderableType:
     rows.add_row("act", plain(shown.words))
     rows.add_row("as a line", plain(shown.line))
     rows.add_row("as signed", plain(shown.typed))
+    if fact.reason is not None:
+        because = f"{fact.reason}: {fact.reason_message or ''} (not signed)"
+        rows.add_row("asked because", plain(because))
     rows.add_row("risk", Text(shown.risk, style=COLOURS[shown.risk]))
     touched = [
         f"{one.kind}/{one.name} in {one.namespace or 'no namespace'} "

@@ -16,6 +16,7 @@ from agents.approval.keyring import Keyring, Purpose, write_keyring
 from agents.approval.signing import SigningKey
 from agents.contracts.action import Action, RestartRollout, ScaleWorkload
 from agents.contracts.approval import DecisionVerdict
+from agents.contracts.audit import AuditKind, AuditRecorded
 from agents.contracts.execution import ActResult
 from agents.contracts.ids import ApprovalId
 from agents.contracts.model import ModelRequested
@@ -188,6 +189,34 @@ async def test_two_persons_are_two_names_and_a_refusal_between_them_ends_it() ->
     again = await court(approvers=2, otto=OTTO)
     assert await again.answer(again.decision()) == "counted"
     assert await again.answer(again.decision(OTTO, "otto", verdict=REFUSE)) == "refused"
+
+
+async def test_the_audit_says_who_decided_what_and_why_it_did_not_count() -> None:
+    made = await court(approvers=2, otto=OTTO)
+    for decision in (made.decision(), made.decision(), made.decision(OTTO, "otto", verdict=REFUSE)):
+        await made.answer(decision)
+    found = [
+        (one.kind, one.record["approver"], one.record["verdict"], one.record.get("reason"))
+        for one in made.told
+        if isinstance(one, AuditRecorded) and one.kind is not AuditKind.ORDER_REFUSED
+    ]
+    assert found == [
+        (AuditKind.DECISION_ACCEPTED, "alice", APPROVE, None),
+        (AuditKind.DECISION_REJECTED, "alice", APPROVE, "second-decision"),
+        (AuditKind.DECISION_ACCEPTED, "otto", REFUSE, None),
+    ]
+
+
+async def test_request_and_audit_say_why_somebody_is_asked() -> None:
+    made = await court()
+    assert made.asked.reason == "needs_person"
+    assert made.asked.reason_message == "this kind of act is never done unasked"
+    (link,) = (
+        one
+        for one in made.pipeline.facts(AuditRecorded)
+        if isinstance(one, AuditRecorded) and one.kind is AuditKind.APPROVAL_REQUESTED
+    )
+    assert link.record["reason"] == "needs_person"
 
 
 async def test_a_rotated_key_is_no_second_voice() -> None:

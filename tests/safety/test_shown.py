@@ -85,6 +85,14 @@ def test_the_rollback_is_told_from_its_typed_form_and_the_diff_is_called_unsigne
     assert "as the preview says: not signed" in text
 
 
+def test_an_approver_learns_why_he_is_asked() -> None:
+    asked = request(RESTART, reason="low_confidence", reason_message="The proposer is not sure.")
+    assert "low_confidence: The proposer is not sure." in row(
+        printed(panel(asked, NOW)), "asked because"
+    )
+    assert "asked because" not in printed(panel(request(RESTART), NOW))  # of an older gate
+
+
 @pytest.mark.parametrize("verdict", list(DecisionVerdict))
 def test_an_act_that_is_dressed_as_another_is_not_signed(verdict: DecisionVerdict) -> None:
     with pytest.raises(RequestFalse, match=r"expected 'Set the image.*evil\.example"):
@@ -98,7 +106,7 @@ def test_an_honest_request_is_signed_and_its_order_is_accepted() -> None:
     assert check(checked) == "accepted"
 
 
-@pytest.mark.parametrize("name", ["approval_id", "incident_id", "cluster", "proposer"])
+@pytest.mark.parametrize("name", ["approval_id", "incident_id", "cluster", "proposer", "reason"])
 def test_no_member_is_markup_or_moves_the_terminal(name: str) -> None:
     text = printed(panel(request(RESTART, **{name: "[bold]x[/]\x1b[2K\u202ey\ufe0f"}), NOW))
     assert "[bold]x[/]\\u001b[2K\\u202ey\\ufe0f" in text
