@@ -50,6 +50,12 @@ def keygen(  # noqa: PLR0913, PLR0917 - the options of a command
     if replace and rotate:
         fail("expected --replace (the old key ends now) or --rotate (it ends later), got both")
     target, ring, moment = key or places().keys / f"{name}.key", _ring(keyring), now()
+    begins, ends = _utc(not_before), _utc(expires)
+    if ends is not None and ends <= max(moment, begins or moment):
+        fail(
+            f"expected --expires after {'--not-before' if begins and begins > moment else 'now'}, "
+            f"got {ends:%Y-%m-%d %H:%M:%S %Z}: the key could never sign"
+        )
     with shown():
         known = Keyring.load(ring).keys if ring.exists() else ()
         valid = [one for one in known if one.name == name and not one.revoked]
@@ -58,23 +64,24 @@ def keygen(  # noqa: PLR0913, PLR0917 - the options of a command
                 f"{name} has a key already (see {ring} and {target}): --rotate keeps it for a "
                 "while, --replace revokes it"
             )
-        ends = moment + timedelta(hours=overlap)
+        overlapped = moment + timedelta(hours=overlap)
         kept = tuple(
-            one if one not in valid else _revoked(one) if replace else _ended(one, ends)
+            one if one not in valid else _revoked(one) if replace else _ended(one, overlapped)
             for one in known
         )
         drawn = SigningKey.generate()
         entry = drawn.entry(name, purpose).model_copy(
-            update={"not_before": _utc(not_before), "not_after": _utc(expires)}
+            update={"not_before": begins, "not_after": ends}
         )
-        if rotate and target.exists():
-            _set_aside(target)
+        aside = _set_aside(target) if rotate and target.exists() else None
         drawn.save(target)
         write_keyring(ring, (*kept, entry))
     typer.echo(f"private key {target}")
     typer.echo(f"public key  {drawn.public_key} in {ring}")
     if rotate and valid:
-        typer.echo(f"the old key signs until {ends:%Y-%m-%d %H:%M:%S %Z}")
+        typer.echo(f"the old key signs until {overlapped:%Y-%m-%d %H:%M:%S %Z}")
+    if aside is not None:
+        typer.echo(f"old private key renamed to {aside}")
 
 
 def revoke(
@@ -87,7 +94,7 @@ def revoke(
     """Revoke keys: from now on nothing that they signed counts. Roles read the keyring anew."""
     ring = _ring(keyring)
     with shown():
-        known = Keyring.load(ring).keys
+        known = _trusted(ring)
         meant = [
             one
             for one in known
@@ -105,7 +112,7 @@ def revoke(
 def list_keys(as_json: AsJsonLines = False, keyring: Ring = None) -> None:
     """List the keyring: who may sign what, from when, until when."""
     with shown():
-        known = Keyring.load(_ring(keyring)).keys
+        known = _trusted(_ring(keyring))
     if as_json:
         for one in known:
             typer.echo(one.model_dump_json())
@@ -126,6 +133,12 @@ def _table(known: Iterable[KeyEntry], moment: datetime) -> Table:
     return rows
 
 
+def _trusted(ring: Path) -> tuple[KeyEntry, ...]:
+    if not ring.exists():
+        fail(f"no keyring at {ring}: `aoi approvals keygen NAME` begins one, --keyring names one")
+    return Keyring.load(ring).keys
+
+
 def _ring(said: Path | None) -> Path:
     return said or places().keyring
 
@@ -144,7 +157,7 @@ def _ended(entry: KeyEntry, at: datetime) -> KeyEntry:
     return entry.model_copy(update={"not_after": end})
 
 
-def _set_aside(path: Path) -> None:
+def _set_aside(path: Path) -> Path:
     """Keep the old private key beside the new one, named by its public part."""
     old = "".join(one for one in SigningKey.load(path).public_key if one.isalnum())[:SHORT]
-    path.rename(path.with_name(f"{path.stem}-{old}{path.suffix}"))
+    return path.rename(path.with_name(f"{path.stem}-{old}{path.suffix}"))

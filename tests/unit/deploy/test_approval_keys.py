@@ -50,7 +50,7 @@ def test_a_rotated_key_signs_for_its_overlap_beside_the_new_one(tmp_path: Path, 
     aoi("keygen", "anna")
     file = tmp_path / "keys" / "anna.key"
     old = SigningKey.load(file).public_key
-    aoi("keygen", "anna", "--rotate", "--overlap", "2")
+    told = aoi("keygen", "anna", "--rotate", "--overlap", "2").output
     new = SigningKey.load(file).public_key
     assert {one.public_key for one in ring(tmp_path).serving("anna", Purpose.APPROVE, now())} == {
         old,
@@ -60,12 +60,33 @@ def test_a_rotated_key_signs_for_its_overlap_beside_the_new_one(tmp_path: Path, 
     assert ended.not_after is not None
     kept = [one for one in (tmp_path / "keys").iterdir() if one != file]
     assert [SigningKey.load(one).public_key for one in kept] == [old]
+    assert f"old private key renamed to {kept[0]}" in told
 
 
 def test_a_key_may_begin_and_end(tmp_path: Path, aoi: Run) -> None:
     aoi("keygen", "anna", "--not-before", "2100-01-01", "--expires", "2100-02-01")
     assert ring(tmp_path).serving("anna", Purpose.APPROVE, now()) == ()
     assert "out of its time" in aoi("keys").output
+
+
+@pytest.mark.parametrize(
+    ("words", "bound"),
+    [
+        (("--expires", "2020-01-01"), "now"),
+        (("--not-before", "2019-01-01", "--expires", "2020-01-01"), "now"),
+        (("--not-before", "2100-02-01", "--expires", "2100-01-01"), "--not-before"),
+    ],
+)
+def test_a_key_that_could_never_sign_is_not_drawn(
+    tmp_path: Path, aoi: Run, words: tuple[str, ...], bound: str
+) -> None:
+    assert f"expected --expires after {bound}" in aoi("keygen", "anna", *words, fails=True).output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_keyring_the_command_that_begins_one_is_named(aoi: Run) -> None:
+    for words in (("keys",), ("revoke", "anna")):
+        assert "aoi approvals keygen NAME" in aoi(*words, fails=True).output
 
 
 def test_a_revoked_name_has_no_key(tmp_path: Path, aoi: Run) -> None:
