@@ -18,6 +18,7 @@ from agents.contracts.approval import ApprovalRequested, DecisionVerdict, Risk
 from agents.contracts.model_base import Order
 from agents.policy.risk import risk_of
 from agents.worker import AoiError
+from streams import settings_fault
 
 RISKS = (Risk.LOW, Risk.MEDIUM, Risk.HIGH)
 NOT_COVERED = "no rule covers this"
@@ -119,7 +120,9 @@ def load(path: Path) -> Rules:
     """Read a YAML file of rules; raises `RulesInvalid`."""
     try:
         return Rules.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except (OSError, yaml.YAMLError, UnicodeDecodeError, ValidationError) as error:
+    except ValidationError as error:
+        raise RulesInvalid(f"{path}: {settings_fault.told(error)}") from error
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise RulesInvalid(f"{path}: {error}") from error
 
 

@@ -175,8 +175,9 @@ rules:
     ],
 )
 def test_a_file_that_may_mean_something_else_is_not_used(tmp_path: Path, text: str) -> None:
-    with pytest.raises(RulesInvalid):
+    with pytest.raises(RulesInvalid) as caught:
         book(tmp_path, text)
+    assert "https://" not in str(caught.value)
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
