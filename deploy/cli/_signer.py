@@ -5,6 +5,7 @@ keyring, serves the purpose now, and signs under its own name.
 """
 
 import base64
+from collections.abc import Container
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +21,12 @@ def signer(
     purpose: Purpose = Purpose.APPROVE,
 ) -> tuple[str, SigningKey]:
     """Return the holder's name and the key. Raises KeyringInvalid, OSError."""
+    if not file.exists():
+        meant = "" if purpose is Purpose.APPROVE else f" --purpose {purpose}"
+        raise KeyringInvalid(
+            f"expected a private key in {file}, found none; "
+            f"`aoi approvals keygen {name or 'NAME'}{meant}` draws one, --key names another file"
+        )
     key = SigningKey.load(file)
     public = base64.b64decode(key.public_key)
     entry = next((one for one in Keyring.load(ring).keys if one.key_bytes == public), None)
@@ -42,3 +49,28 @@ def signer(
             "out of its time"
         )
     return entry.name, key
+
+
+def only_person(keys: Path, ring: Path, moment: datetime, machines: Container[str]) -> str:
+    """Return the one name, no machine's, that has a key here which may approve now.
+
+    Raises KeyringInvalid where there is none or a choice: nobody signs as another by default.
+    """
+    entries = Keyring.load(ring).keys if ring.exists() else ()
+    names = sorted(
+        {
+            one.name
+            for one in entries
+            if one.serves(Purpose.APPROVE, moment)
+            and one.name not in machines
+            and (keys / f"{one.name}.key").exists()
+        }
+    )
+    if not names:
+        raise KeyringInvalid(
+            f"expected a person's key in {keys}, found none: `aoi approvals keygen NAME` draws "
+            "one; --as NAME or --key FILE names a key of a machine or of elsewhere"
+        )
+    if len(names) > 1:
+        raise KeyringInvalid(f"expected --as NAME, one of: {', '.join(names)}")
+    return names[0]

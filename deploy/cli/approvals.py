@@ -18,7 +18,9 @@ from agents.policy.actions import words_of
 from deploy.cli import _approval_keys
 from deploy.cli._login import AsJson, AsJsonLines, Credentials, fail, login, places, run, shown
 from deploy.cli._request_view import panel, plain, table
-from deploy.cli._signer import signer
+from deploy.cli._signer import only_person, signer
+from deploy.embedded.keys import HOLDERS
+from streams import settings_fault
 from streams.approvals import rules as rulebook
 from streams.approvals.client import Approvals, Asked, Request, every_request
 from streams.approvals.decision import RequestFalse, check_true
@@ -32,11 +34,17 @@ app = typer.Typer(no_args_is_help=True)
 
 Name = Annotated[
     str | None,
-    typer.Option("--name", "--as", help="The approver's name. Default: the keyring's for the key."),
+    typer.Option("--name", "--as", help="The approver's name. Default: whose the key is."),
 ]
 Key = Annotated[
-    Path | None, typer.Option("--key", help="Private key file. Default: <state>/keys/<name>.key.")
+    Path | None,
+    typer.Option(
+        "--key",
+        help="Private key file. Default: <state>/keys/<name>.key; without a name the only person's "
+        "key there.",
+    ),
 ]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not show and ask.")]
 Id = Annotated[str, typer.Argument(help="The request's id, or its beginning.")]
 Comment = Annotated[str, typer.Option("--comment", "-m", help="Shown to others, not signed.")]
 APPROVER = str(Outsider.APPROVER)
@@ -79,18 +87,12 @@ def approve(
     name: Name = None,
     key: Key = None,
     comment: Comment = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not show and ask.")] = False,
+    yes: Yes = False,
     credentials: Credentials = None,
 ) -> None:
     """Approve one request."""
-    by = _signer(name, key)
-    kafka = login(APPROVER, credentials)
-    one = _open(_one(kafka, request))
-    if not yes:
-        Console().print(panel(one, now()))
-        typer.confirm(f"Approve this as {by[0]}?", abort=True)
-        _open(one)
-    _decide(kafka, one, DecisionVerdict.APPROVE, by, comment)
+    by, kafka = _signer(name, key), login(APPROVER, credentials)
+    _decide(kafka, request, DecisionVerdict.APPROVE, by, comment, yes=yes)
 
 
 @app.command()
@@ -99,12 +101,12 @@ def deny(
     name: Name = None,
     key: Key = None,
     comment: Comment = "",
+    yes: Yes = False,
     credentials: Credentials = None,
 ) -> None:
     """Refuse one request."""
-    by = _signer(name, key)
-    kafka = login(APPROVER, credentials)
-    _decide(kafka, _open(_one(kafka, request)), DecisionVerdict.REFUSE, by, comment)
+    by, kafka = _signer(name, key), login(APPROVER, credentials)
+    _decide(kafka, request, DecisionVerdict.REFUSE, by, comment, yes=yes)
 
 
 @app.command()
@@ -138,7 +140,8 @@ def send(
         try:
             fact = ActionDecided.model_validate_json(decision.read())
         except ValidationError as error:
-            fail(f"expected a signed decision (docs/approvals.md), got {error}")
+            faults = settings_fault.told(error)
+            fail(f"expected a signed decision as JSON (docs/approvals.md): {faults}")
     kafka = login(APPROVER, credentials)
     one = _open(_one(kafka, fact.payload.approval_id))
 
@@ -156,9 +159,12 @@ app.command("keys")(_approval_keys.list_keys)
 
 
 def _signer(name: str | None, path: Path | None) -> tuple[str, SigningKey]:
+    keys, ring = places().keys, places().keyring
     with shown():
-        file = path or places().keys / f"{name or APPROVER}.key"
-        return signer(file, places().keyring, name, now())
+        if path is None:
+            name = name or only_person(keys, ring, now(), HOLDERS)
+            path = keys / f"{name}.key"
+        return signer(path, ring, name, now())
 
 
 def _one(kafka: KafkaSettings, name: str) -> Asked:
@@ -180,12 +186,19 @@ def _open(asked: Asked) -> Asked:
 
 def _decide(
     kafka: KafkaSettings,
-    asked: Asked,
+    meant: str,
     verdict: DecisionVerdict,
     by: tuple[str, SigningKey],
     comment: str,
+    *,
+    yes: bool,
 ) -> None:
     name, key = by
+    asked = _open(_one(kafka, meant))
+    if not yes:
+        Console().print(panel(asked, now()))
+        typer.confirm(f"{verdict.capitalize()} this as {name}?", abort=True)
+        _open(asked)
 
     async def send() -> None:
         async with Approvals(kafka) as approvals:

@@ -156,7 +156,9 @@ async def test_a_request_that_expired_is_not_decided(shell: Shell) -> None:
         told = await shell.run("approvals", verb, "a-1", "--key", key, user="approver", fails=True)
         assert "a-1 expired at" in told
     await ask(shell.space, "a-2")
-    told = await shell.run("approvals", "deny", "a-2", "--key", key, user="approver")
+    unasked = await shell.run("approvals", "deny", "a-2", "--key", key, user="approver", fails=True)
+    assert "Aborted" in unasked  # it shows and asks, as approve does; there is nobody to answer
+    told = await shell.run("approvals", "deny", "a-2", "--key", key, "-y", user="approver")
     assert "refuse sent for a-2 as alice" in told
     (decision,) = await decided(shell.space)
     assert decision.payload.approver == "alice"
@@ -174,7 +176,7 @@ async def test_a_request_that_tells_of_another_act_is_shown_as_false_and_never_s
     for words in (
         ("show", "a-1", "--json"),
         ("approve", "a-1", "--key", key, "--yes"),
-        ("deny", "a-1", "--key", key),
+        ("deny", "a-1", "--key", key, "--yes"),
     ):
         told = await shell.run("approvals", *words, user="approver", fails=True)
         assert "'Look at cart.', expected 'Restart all pods" in told

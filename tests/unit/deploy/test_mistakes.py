@@ -63,10 +63,43 @@ def test_a_key_signs_as_its_holder(tmp_path: Path) -> None:
     ring = tmp_path / "keyring.json"
     assert signer(alice, ring, None, NOW)[0] == "alice"
     assert approvals._signer(None, alice)[0] == "alice"
-    assert approvals._signer(None, None)[0] == "approver"
+    assert approvals._signer("approver", None)[0] == "approver"
     assert approvals._signer("alice", None)[0] == "alice"
     with pytest.raises(KeyringInvalid, match="expected the key of bob, got alice's"):
         signer(alice, ring, "bob", NOW)
+
+
+def test_nobody_signs_as_another_by_default(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held(tmp_path, "approver", Purpose.APPROVE)  # the demo's own
+    held(tmp_path, "judge", Purpose.JUDGE)
+    with pytest.raises(typer.Exit):
+        approvals._signer(None, None)
+    assert "expected a person's key" in capsys.readouterr().err
+    held(tmp_path, "alice", Purpose.APPROVE)
+    assert approvals._signer(None, None)[0] == "alice"
+    held(tmp_path, "bob", Purpose.APPROVE)
+    with pytest.raises(typer.Exit):
+        approvals._signer(None, None)
+    assert "expected --as NAME, one of: alice, bob" in capsys.readouterr().err
+
+
+def test_a_key_that_is_not_there_is_drawn_by_a_command_that_is_named(tmp_path: Path) -> None:
+    ring = tmp_path / "keyring.json"
+    for purpose, words in (
+        (Purpose.APPROVE, "keygen bob`"),
+        (Purpose.CONTROL, "keygen bob --purpose control`"),
+    ):
+        with pytest.raises(KeyringInvalid, match=f"aoi approvals {words} draws one"):
+            signer(tmp_path / "bob.key", ring, "bob", NOW, purpose)
+
+
+def test_what_is_no_decision_is_told_without_a_traceback_or_an_address() -> None:
+    for text in ("nonsense", '{"payload": {}}'):
+        done = CliRunner().invoke(approvals.app, ["send"], input=text)
+        assert done.exit_code == 1 and "expected a signed decision as JSON" in done.stderr
+        assert "https://" not in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 def test_a_key_that_may_not_approve_signs_nothing(tmp_path: Path) -> None:
