@@ -27,6 +27,10 @@ class HistoryUnavailable(AoiError):
     """The topics could not be read to their ends."""
 
 
+class HistoryForbidden(HistoryUnavailable):
+    """The user may not read one of the topics."""
+
+
 def readable(settings: KafkaSettings, topics: Iterable[Topic]) -> tuple[Topic, ...]:
     """Return the topics that the registry lets this user read; a user of another name tries all."""
     users = {str(user) for user in ALL_USERS}
@@ -73,7 +77,7 @@ async def history(
         async for received in _to_the_end(consumer, partitions, names, ends):
             yield received
     except TopicAuthorizationFailedError as error:
-        raise HistoryUnavailable(
+        raise HistoryForbidden(
             f"{settings.username} may not read {', '.join(map(str, error.args))}: see `aoi topics`"
         ) from error
     except (KafkaError, OSError) as error:

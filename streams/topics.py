@@ -216,7 +216,7 @@ DECISIONS = _internal(
     key=Key.INCIDENT,
     facts=(approval.DecisionVerified, feedback.JudgementVerified),
     writers=(Role.VERIFIER,),
-    readers=(Role.GATE, Role.CLOSER, Outsider.OPERATOR),
+    readers=(Role.GATE, Role.CLOSER, Outsider.APPROVER, Outsider.OPERATOR),
     retention_ms=30 * DAY_MS,
 )
 MODEL_REQUESTS = _internal(

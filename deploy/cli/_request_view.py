@@ -70,7 +70,7 @@ def panel(asked: Asked, now: datetime) -> RenderableType:
     rows.add_row("severity", plain(fact.severity))
     rows.add_row("incident", plain(fact.incident_id))
     rows.add_row("cluster", plain(f"{fact.cluster}, policy {fact.policy_version[:12]}"))
-    rows.add_row("approvers", f"{fact.approvers_needed} needed")
+    rows.add_row("approvers", plain(tally(asked)))
     rows.add_row("state", plain(state(asked, now)))
     diff = Panel(diff_of(preview.diff), title=DRY_RUN, title_align="left")
     title = Text.assemble("request ", plain(fact.approval_id))
@@ -90,7 +90,11 @@ def diff_of(text: str) -> Text:
 
 def table(found: list[Asked], now: datetime) -> Table:
     """Return one row a request."""
-    rows = Table("request", "asked at", "state", "risk", "act", "incident")
+    rows = Table()
+    rows.add_column("request", no_wrap=True)  # an id that is cut can't be typed
+    for name in ("asked at", "state", "risk", "act"):
+        rows.add_column(name, overflow="fold")
+    rows.add_column("incident", no_wrap=True)
     for one in found:
         shown = shown_of(one.fact)
         rows.add_row(
@@ -112,4 +116,15 @@ def state(asked: Asked, now: datetime) -> str:
         case ActionRefused() as refusal:
             return f"refused by {refusal.approver or refusal.refused_by}: {refusal.message}"
     left = (asked.fact.expires - now).total_seconds()
-    return f"open, expires in {left:.0f} s" if left > 0 else "expired"
+    if left <= 0:
+        return "expired"
+    so_far = f"{tally(asked)}, " if asked.approved_by or asked.fact.approvers_needed > 1 else ""
+    return f"open, {so_far}expires in {left:.0f} s"
+
+
+def tally(asked: Asked) -> str:
+    """Return how many approvals a request has of those it needs, and whose."""
+    needed, names = asked.fact.approvers_needed, asked.approved_by
+    if names is None:
+        return f"{needed} needed"
+    return f"{len(names)} of {needed}" + (f": {', '.join(names)}" if names else "")

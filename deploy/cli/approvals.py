@@ -12,12 +12,13 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
+from agents.approval.keyring import voice
 from agents.approval.signing import SigningKey
 from agents.contracts.approval import ActionDecided, DecisionVerdict
 from agents.policy.actions import words_of
 from deploy.cli import _approval_keys
 from deploy.cli._login import AsJson, AsJsonLines, Credentials, fail, login, places, run, shown
-from deploy.cli._request_view import panel, plain, table
+from deploy.cli._request_view import panel, plain, table, tally
 from deploy.cli._signer import only_person, signer
 from deploy.embedded.keys import HOLDERS
 from streams import settings_fault
@@ -144,6 +145,7 @@ def send(
             fail(f"expected a signed decision as JSON (docs/approvals.md): {faults}")
     kafka = login(APPROVER, credentials)
     one = _open(_one(kafka, fact.payload.approval_id))
+    _unsaid(one, fact.payload.verdict, fact.payload.approver)
 
     async def publish() -> None:
         async with Approvals(kafka) as approvals:
@@ -184,6 +186,16 @@ def _open(asked: Asked) -> Asked:
     return asked
 
 
+def _unsaid(asked: Asked, verdict: DecisionVerdict, name: str) -> None:
+    """Leave where a name would approve twice, which counts once; it may still refuse."""
+    said = {voice(one) for one in asked.approved_by or ()}
+    if verdict is DecisionVerdict.APPROVE and voice(name) in said:
+        fail(
+            f"{name} has approved {plain(asked.fact.approval_id).plain} already "
+            f"({plain(tally(asked)).plain}): approvers are counted by different names"
+        )
+
+
 def _decide(
     kafka: KafkaSettings,
     meant: str,
@@ -195,6 +207,7 @@ def _decide(
 ) -> None:
     name, key = by
     asked = _open(_one(kafka, meant))
+    _unsaid(asked, verdict, name)
     if not yes:
         Console().print(panel(asked, now()))
         typer.confirm(f"{verdict.capitalize()} this as {name}?", abort=True)
@@ -213,7 +226,12 @@ async def _watch(kafka: KafkaSettings) -> None:
     async with Approvals(kafka) as approvals:
         typer.echo(f"waiting for requests on {kafka.topic(ACTIONS_REQUESTED.name)}")
         async for request in approvals:
-            asked = Asked(fact=request.fact, event=request.event, settled=None)
+            asked = Asked(
+                fact=request.fact,
+                event=request.event,
+                settled=None,
+                approved_by=request.approved_by,
+            )
             Console().print(panel(asked, now()))
 
 

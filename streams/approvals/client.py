@@ -8,7 +8,7 @@ Invariant: iterating decides nothing; a decision is sent only by `approve` or `r
 return after Kafka acknowledged it. Requests that are settled or expired are not offered.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -17,6 +17,7 @@ from typing import Self
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from agents.approval.keyring import voice
 from agents.approval.signing import SigningKey
 from agents.contracts.approval import (
     ActionApproved,
@@ -24,6 +25,7 @@ from agents.contracts.approval import (
     ActionRefused,
     ApprovalRequested,
     DecisionVerdict,
+    DecisionVerified,
 )
 from agents.contracts.envelope import Event
 from agents.contracts.ids import ApprovalId
@@ -33,10 +35,18 @@ from streams.approvals.decision import decide, event_of
 from streams.host import now
 from streams.settings import KafkaSettings
 from streams.tail import Tail
-from streams.topics import ACTIONS_APPROVED, ACTIONS_REFUSED, ACTIONS_REQUESTED
+from streams.topics import ACTIONS_APPROVED, ACTIONS_REFUSED, ACTIONS_REQUESTED, DECISIONS
 from streams.wire import outgoing
 
 TOPICS = (ACTIONS_REQUESTED, ACTIONS_APPROVED, ACTIONS_REFUSED)
+COMPARED = (
+    "approval_id",
+    "incident_id",
+    "action_hash",
+    "order_hash",
+    "cluster",
+    "policy_version",
+)
 
 
 class DecisionNotSent(AoiError):
@@ -45,11 +55,12 @@ class DecisionNotSent(AoiError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request for approval, and the way to answer it."""
+    """One request for approval, and the way to answer it; `approved_by` as in `Asked`."""
 
     fact: ApprovalRequested
     event: Event
     sender: "Approvals"
+    approved_by: tuple[str, ...] | None = None
 
     async def approve(self, approver: str, key: SigningKey, comment: str = "") -> None:
         """Approve it as `approver`; raises `DecisionNotSent`, `RequestFalse`."""
@@ -114,7 +125,7 @@ class Approvals:
         """Return the requests that nobody has settled and that have not expired, oldest first."""
         found = await every_request(self._settings)
         return [
-            Request(fact=one.fact, event=one.event, sender=self)
+            Request(fact=one.fact, event=one.event, sender=self, approved_by=one.approved_by)
             for one in found
             if one.settled is None and one.fact.expires > self._clock()
         ]
@@ -148,11 +159,15 @@ class Approvals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request with what became of it, as far as the topics say."""
+    """A request with what became of it, as far as the topics say.
+
+    approved_by: the different names that approved it; None where this user may not read them.
+    """
 
     fact: ApprovalRequested
     event: Event
     settled: ActionApproved | ActionRefused | None
+    approved_by: tuple[str, ...] | None = None
 
 
 async def every_request(settings: KafkaSettings) -> list[Asked]:
@@ -165,8 +180,42 @@ async def every_request(settings: KafkaSettings) -> list[Asked]:
                 requests.setdefault(fact.approval_id, (fact, event))
             case ActionApproved() | ActionRefused() as fact:
                 answers[fact.approval_id] = fact
+    verified = await _verified(settings)
     asked = [
-        Asked(fact=fact, event=event, settled=answers.get(name))
+        Asked(
+            fact=fact,
+            event=event,
+            settled=answers.get(name),
+            approved_by=None if verified is None else approvers_of(fact, verified),
+        )
         for name, (fact, event) in requests.items()
     ]
     return sorted(asked, key=lambda one: (one.fact.requested_at, one.fact.approval_id))
+
+
+def approvers_of(request: ApprovalRequested, verified: Iterable[Event]) -> tuple[str, ...]:
+    """Return the names whose verified decisions approve a request, in order, each voice once.
+
+    The gate alone decides what counts; this compares what it compares in the decision itself.
+    """
+    names: dict[str, str] = {}
+    for event in verified:
+        if not isinstance(event.fact, DecisionVerified):
+            continue
+        payload = event.fact.decision.payload
+        if (
+            payload.verdict is DecisionVerdict.APPROVE
+            and all(getattr(payload, one) == getattr(request, one) for one in COMPARED)
+            and payload.not_before <= event.time < min(payload.expires, request.expires)
+            and voice(payload.approver) != voice(request.proposer)
+        ):
+            names.setdefault(voice(payload.approver), payload.approver)
+    return tuple(names.values())
+
+
+async def _verified(settings: KafkaSettings) -> list[Event] | None:
+    """Return the verified decisions, or None where this user may not read them."""
+    try:
+        return [event async for _, event in history.events(settings, [DECISIONS])]
+    except history.HistoryForbidden:  # a user of the operators' own, or rights of an older version
+        return None

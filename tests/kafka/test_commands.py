@@ -20,7 +20,13 @@ from agents.approval.canonical import action_hash
 from agents.approval.keyring import Keyring, Purpose
 from agents.approval.verify import check_decision
 from agents.contracts.action import Preview, RestartRollout, Workload
-from agents.contracts.approval import ActionDecided, ApprovalRequested, DecisionVerdict, Risk
+from agents.contracts.approval import (
+    ActionDecided,
+    ApprovalRequested,
+    DecisionVerdict,
+    DecisionVerified,
+    Risk,
+)
 from agents.contracts.envelope import Event
 from agents.contracts.ids import ApprovalId, EventId, IncidentId, PlanId
 from agents.policy.actions import command_of, words_of
@@ -83,7 +89,9 @@ def shell(space: "Space", tmp_path: Path) -> Shell:
     return Shell(space=space, state=tmp_path)
 
 
-def asked(name: str, *, minutes: float = 15, words: str = words_of(ACTION)) -> Event:
+def asked(
+    name: str, *, minutes: float = 15, words: str = words_of(ACTION), approvers: int = 1
+) -> Event:
     now = datetime.now(UTC)
     fact = ApprovalRequested(
         approval_id=ApprovalId(name),
@@ -101,6 +109,7 @@ def asked(name: str, *, minutes: float = 15, words: str = words_of(ACTION)) -> E
         severity="critical",
         cluster="lab",
         policy_version="1",
+        approvers_needed=approvers,
         requested_at=now - timedelta(minutes=1),
         expires=now + timedelta(minutes=minutes),
     )
@@ -111,10 +120,19 @@ def asked(name: str, *, minutes: float = 15, words: str = words_of(ACTION)) -> E
 
 
 async def ask(
-    space: "Space", name: str, *, minutes: float = 15, words: str = words_of(ACTION)
+    space: "Space",
+    name: str,
+    *,
+    minutes: float = 15,
+    words: str = words_of(ACTION),
+    approvers: int = 1,
 ) -> None:
-    kafka = space.login("gate")
-    (one,) = outgoing(asked(name, minutes=minutes, words=words))
+    await publish(space, "gate", asked(name, minutes=minutes, words=words, approvers=approvers))
+
+
+async def publish(space: "Space", user: str, event: Event) -> None:
+    kafka = space.login(user)
+    (one,) = outgoing(event)
     async with AIOKafkaProducer(**login.aiokafka(kafka)) as producer:
         await producer.send_and_wait(
             kafka.topic(one.topic),
@@ -162,6 +180,29 @@ async def test_a_request_that_expired_is_not_decided(shell: Shell) -> None:
     assert "refuse sent for a-2 as alice" in told
     (decision,) = await decided(shell.space)
     assert decision.payload.approver == "alice"
+
+
+async def test_of_two_persons_it_is_told_who_has_approved(shell: Shell) -> None:
+    for name in ("alice", "bob"):
+        await shell.run("approvals", "keygen", name, user="approver")
+    await ask(shell.space, "a-1", approvers=2)
+    approve = ("approvals", "approve", "a-1", "--yes", "--as")
+    await shell.run(*approve, "alice", user="approver")
+    (decision,) = await decided(shell.space)
+    fact = DecisionVerified(incident_id=decision.payload.incident_id, decision=decision)
+    verified = Event(
+        id=EventId("v-1"), source="aoi/verifier", time=datetime.now(UTC), key="i-1", fact=fact
+    )
+    await publish(shell.space, "verifier", verified)
+    for words in (("list",), ("show", "a-1")):
+        assert "1 of 2: alice" in await shell.run("approvals", *words, user="approver")
+    told = await shell.run(*approve, "alice", user="approver", fails=True)
+    assert "alice has approved a-1 already (1 of 2: alice)" in told
+    await shell.run(*approve, "bob", user="approver")
+    assert [one.payload.approver for one in await decided(shell.space)] in (
+        ["alice", "bob"],
+        ["bob", "alice"],
+    )
 
 
 async def test_a_request_that_tells_of_another_act_is_shown_as_false_and_never_signed(

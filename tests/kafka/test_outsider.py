@@ -190,6 +190,6 @@ async def test_the_client_offers_open_requests_then_new_ones(space: "Space") -> 
 
 async def test_a_user_reads_only_what_the_registry_gives_it(space: "Space") -> None:
     with pytest.raises(history.HistoryUnavailable):
-        async for _ in history.history(space.login("approver"), [BY_NAME["decisions"]]):
+        async for _ in history.history(space.login("approver"), [BY_NAME["ledger"]]):
             pass
-    assert history.readable(space.login("approver"), [BY_NAME["decisions"]]) == ()
+    assert history.readable(space.login("approver"), [BY_NAME["ledger"]]) == ()

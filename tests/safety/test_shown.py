@@ -1,6 +1,7 @@
 """What an approver sees is what is signed: a gate's login without a key can't dress up an act."""
 
 import io
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -56,8 +57,8 @@ def request(action: Action = EVIL, dressed_as: Action = RESTART, **changes: obje
     return Asked(fact=fact, event=event, settled=None)
 
 
-def printed(what: RenderableType) -> str:
-    console = Console(width=400, file=io.StringIO(), record=True)
+def printed(what: RenderableType, width: int = 400) -> str:
+    console = Console(width=width, file=io.StringIO(), record=True)
     console.print(what)
     return console.export_text()
 
@@ -85,12 +86,30 @@ def test_the_rollback_is_told_from_its_typed_form_and_the_diff_is_called_unsigne
     assert "as the preview says: not signed" in text
 
 
+def test_a_narrow_terminal_cuts_no_id_and_no_act() -> None:
+    text = printed(table([request(RESTART, approval_id="0123abcd-9", approvers_needed=2)], NOW), 80)
+    assert "0123abcd" in text and "incident" in text and "…" not in text
+
+
 def test_an_approver_learns_why_he_is_asked() -> None:
     asked = request(RESTART, reason="low_confidence", reason_message="The proposer is not sure.")
     assert "low_confidence: The proposer is not sure." in row(
         printed(panel(asked, NOW)), "asked because"
     )
     assert "asked because" not in printed(panel(request(RESTART), NOW))  # of an older gate
+
+
+def test_an_approver_sees_who_approved_already() -> None:
+    two = request(RESTART, approvers_needed=2)
+    for names, says in (
+        (None, "2 needed"),
+        ((), "0 of 2"),
+        (("alice",), "1 of 2: alice"),
+    ):
+        asked = replace(two, approved_by=names)
+        assert says in row(printed(panel(asked, NOW)), "approvers")
+        assert f"open, {says}, expires in" in printed(table([asked], NOW))
+    assert "open, expires in" in printed(table([replace(request(RESTART), approved_by=())], NOW))
 
 
 @pytest.mark.parametrize("verdict", list(DecisionVerdict))

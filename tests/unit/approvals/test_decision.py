@@ -1,6 +1,7 @@
 """Decisions made on the approver's side pass the verifier, and only for what was shown."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -15,12 +16,14 @@ from agents.contracts.approval import (
     ApprovalRequested,
     DecisionPayload,
     DecisionVerdict,
+    DecisionVerified,
     Risk,
 )
 from agents.contracts.envelope import Event
 from agents.contracts.ids import ApprovalId, EventId, IncidentId, PlanId, derive
 from agents.policy.actions import command_of, words_of
 from agents.policy.render import line_of
+from streams.approvals.client import approvers_of
 from streams.approvals.decision import RequestFalse, decide, event_of
 from streams.approvals.shown import shown_of, told_of
 from streams.codec import Received, Source, decode
@@ -180,3 +183,36 @@ def test_the_record_of_a_decision_is_read_back_equal() -> None:
     assert one.topic == ACTIONS_DECIDED.name
     received = Received(source=Source(one.topic, one.partition), offset=0, record=one.record)
     assert decode(received, ACTIONS_DECIDED.facts) == event
+
+
+def verified(approver: str, /, *, late: float = 1, **changes: object) -> Event:
+    """Return a decision as the verifier publishes it, `late` minutes after the request."""
+    made = decide(REQUEST, DecisionVerdict.APPROVE, approver=approver, key=KEY)
+    payload = made.payload.model_copy(update=changes)
+    fact = DecisionVerified(
+        incident_id=REQUEST.incident_id, decision=made.model_copy(update={"payload": payload})
+    )
+    moment = NOW + timedelta(minutes=late)
+    return Event(id=EventId(approver), source="aoi/verifier", time=moment, key="i", fact=fact)
+
+
+def test_who_has_approved_is_told_by_different_voices() -> None:
+    found = [verified("alice"), verified("Alice "), verified("bob"), ASKED]
+    assert approvers_of(REQUEST, found) == ("alice", "bob")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"verdict": DecisionVerdict.REFUSE},
+        {"approval_id": ApprovalId("another")},
+        {"order_hash": None},
+        {"policy_version": "2"},
+        {"cluster": "prod"},
+        {"approver": "observer"},
+        {"late": 15},
+        {"not_before": NOW + timedelta(minutes=2)},
+    ],
+)
+def test_what_the_gate_would_not_count_is_no_approval(changes: dict[str, Any]) -> None:
+    assert approvers_of(REQUEST, [verified("alice", **changes)]) == ()
