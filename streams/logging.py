@@ -1,16 +1,23 @@
 """JSON logs, one object a line on standard error, from our events and from libraries alike.
 
+Commands at a terminal say less: `terse` tells a lost broker in one line.
+
 Invariant: after `configure` every record carries level, time and logger; ours carry role, and
 incident and event where there is one. Values of settings are never logged.
 """
 
 import logging
+import re
 import sys
+import time
 
 import structlog
 from structlog.typing import Processor
 
 QUIET = ("faust", "mode", "aiokafka", "kafka")
+LOST = "Unable connect to node"
+CALM_SECONDS = 30.0
+ADDRESS = re.compile(r"\('([^']+)', (\d+)")
 
 
 def configure(level: int = logging.INFO) -> None:
@@ -43,3 +50,31 @@ def configure(level: int = logging.INFO) -> None:
     root.setLevel(level)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _LossTeller(logging.Handler):
+    """Tells a loss of the broker once; aiokafka says it at every try, ten times a second.
+
+    After `CALM_SECONDS` without a failed try the next one is another loss.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self._last: float | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a line for the first of many; what else aiokafka logs comes as an exception."""
+        text = record.getMessage()
+        if not text.startswith(LOST):
+            return
+        known, self._last = self._last, time.monotonic()
+        if known is None or self._last - known > CALM_SECONDS:
+            found = ADDRESS.search(text)
+            where = f" at {found[1]}:{found[2]}" if found else ""
+            print(f"lost the broker{where}, trying again", file=sys.stderr, flush=True)  # noqa: T201 - the answer of a command
+
+
+def terse() -> None:
+    """Set what aiokafka says in a command at a terminal. May be called again."""
+    logger = logging.getLogger("aiokafka")
+    logger.handlers, logger.propagate = [_LossTeller()], False

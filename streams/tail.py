@@ -21,6 +21,7 @@ from streams.settings import KafkaSettings
 from streams.topic import Topic
 
 POLL_MS = 200
+RETRY_MS = 500
 PAUSE_SECONDS = 0.5
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,7 @@ class Tail:
         self._topics = {settings.topic(topic.name): topic for topic in topics}
         self._consumer = AIOKafkaConsumer(
             **login.aiokafka(settings),
+            retry_backoff_ms=RETRY_MS,
             enable_auto_commit=False,
             isolation_level="read_committed",
             # the first position of each partition; a seek beside it would race with it

@@ -19,6 +19,7 @@ from deploy.embedded.broker import EmbeddedBroker
 from deploy.embedded.credentials import ADMIN
 from deploy.embedded.settings import EmbeddedSettings
 from deploy.embedded.users import DEFAULT_USERS
+from streams import logging
 from streams.settings import KafkaSettings
 
 T = TypeVar("T")
@@ -64,6 +65,7 @@ def embedded(user: str) -> KafkaSettings:
 
 def run(work: Coroutine[object, object, T]) -> T:
     """Run to the end; an error that names its remedy is shown without a traceback."""
+    logging.terse()
     with shown():
         return asyncio.run(work)
 

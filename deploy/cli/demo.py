@@ -24,7 +24,7 @@ from deploy.embedded.errors import EmbeddedError
 from deploy.embedded.lab.rounds import RoundRefused
 from deploy.embedded.settings import EmbeddedSettings
 from deploy.embedded.stack import StackFailed, StackSettings
-from streams import cluster
+from streams import cluster, logging
 
 app = typer.Typer()
 
@@ -92,6 +92,7 @@ def demo(
 def _told_to_the_end(story: Story, settings: StackSettings) -> Learned | None:
     """Run the story; what ends it early is told in a line and gives the exit code."""
     console = story.screen.console
+    logging.terse()
     # SIGTERM ends the demo as Ctrl-C does: in order, with nothing left running
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     try:

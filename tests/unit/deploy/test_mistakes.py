@@ -221,7 +221,7 @@ def test_a_defect_keeps_its_traceback() -> None:
 def test_commands_answer_in_one_line(
     words: tuple[str, ...], variables: dict[str, str], says: str
 ) -> None:
-    lines = [line for line in aoi(*words, **variables).splitlines() if "Unable connect" not in line]
+    lines = aoi(*words, **variables).splitlines()
     assert len(lines) == 1 and says in lines[0]
 
 
