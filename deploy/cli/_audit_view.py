@@ -1,4 +1,4 @@
-"""The audit and the result of its check, as tables and as one JSON object.
+"""The audit and the result of its check, as tables or blocks and as one JSON object.
 
 Invariant: a finding is shown whole: writer, number, place, expected and actual; text from records
 is printed as text.
@@ -17,7 +17,9 @@ from streams.topics import AUDIT, AUDIT_HEADS
 
 def chains_table(report: TrailReport) -> Table:
     """Return one row a chain."""
-    rows = Table("writer", "records", "first", "last", "head", "head at", "state")
+    rows = Table()
+    for name in ("writer", "records", "first", "last", "head", "head at", "state"):
+        rows.add_column(name, overflow="fold")
     for one in report.chains:
         rows.add_row(
             plain(one.writer),
@@ -31,31 +33,27 @@ def chains_table(report: TrailReport) -> Table:
     return rows
 
 
-def findings_table(findings: Sequence[Finding]) -> Table:
-    """Return one row a finding."""
-    rows = Table("finding", "writer", "number", "at", show_lines=True)
-    rows.add_column("expected", overflow="fold")
-    rows.add_column("actual", overflow="fold")
+def findings_list(findings: Sequence[Finding]) -> Text:
+    """Return a block a finding, with whole hashes whatever the terminal's width."""
+    blocks = []
     for one in findings:
-        rows.add_row(
-            Text(one.kind, "red"),
-            plain(one.writer),
-            "" if one.index < 0 else str(one.index),
-            place(one),
-            plain(one.expected),
-            plain(one.actual),
-        )
-    return rows
+        number = "" if one.index < 0 else f" #{one.index}"
+        block = Text.assemble((one.kind, "red"), " ", plain(one.writer), f"{number}  {place(one)}")
+        for name, text in (("expected", one.expected), ("actual  ", one.actual)):
+            block.append(f"\n  {name} ").append_text(plain(text))
+        blocks.append(block)
+    return Text("\n").join(blocks)
 
 
 def trail_table(links: Sequence[Link]) -> Table:
     """Return one row a record, oldest first."""
-    rows = Table("at", "writer", "number", "kind", "incident", "record")
+    rows = Table()
+    for name in ("at", "writer", "number", "kind", "incident", "record"):
+        rows.add_column(name, overflow="fold")
     for link in sorted(links, key=_moment):
         record = link.record
-        when = record.at or link.time
         rows.add_row(
-            "" if when is None else f"{when:%Y-%m-%d %H:%M:%S}",
+            _when(link),
             plain(record.writer),
             str(record.index),
             record.kind,
@@ -63,6 +61,20 @@ def trail_table(links: Sequence[Link]) -> Table:
             plain(orjson.dumps(record.record).decode()),
         )
     return rows
+
+
+def trail_list(links: Sequence[Link]) -> Text:
+    """Return a block a record, oldest first: for a terminal too narrow for the table."""
+    blocks = []
+    for link in sorted(links, key=_moment):
+        record = link.record
+        block = Text.assemble(_when(link), " ", (record.kind, "bold"))
+        block.append("\n  ").append_text(plain(f"{record.writer} #{record.index}"))
+        for name, value in record.record.items():
+            text = value if isinstance(value, str) else orjson.dumps(value).decode()
+            block.append("\n  ").append_text(plain(f"{name}: {text}"))
+        blocks.append(block)
+    return Text("\n").join(blocks)
 
 
 def told(report: TrailReport, findings: Sequence[Finding]) -> str:
@@ -135,6 +147,11 @@ def _state(chain: ChainReport) -> Text:
 def _loose(chain: ChainReport) -> int:
     """Return how many records no head vouches for yet."""
     return chain.last - (-1 if chain.head is None else chain.head)
+
+
+def _when(link: Link) -> str:
+    when = link.record.at or link.time
+    return "" if when is None else f"{when:%Y-%m-%d %H:%M:%S}"
 
 
 def _moment(link: Link) -> tuple[str, str, int]:

@@ -17,12 +17,20 @@ from rich.console import Console
 from agents.approval.audit_proof import verify_trail
 from agents.approval.audit_trust import Trust
 from agents.approval.keyring import Keyring
-from deploy.cli._audit_view import chains_table, content, findings_table, told, trail_table
+from deploy.cli._audit_view import (
+    chains_table,
+    content,
+    findings_list,
+    told,
+    trail_list,
+    trail_table,
+)
 from deploy.cli._login import (
     FAILED,
     AsJson,
     AsJsonLines,
     Credentials,
+    fail,
     login,
     places,
     run,
@@ -41,7 +49,7 @@ User = Annotated[str, typer.Option("--user", help="As whom: auditor or operator.
 File = Annotated[
     Path | None, typer.Option("--file", help="A dump of `aoi audit export` instead of the topics.")
 ]
-WIDE = 200
+TABLE_COLUMNS = 160
 
 
 @app.command()
@@ -75,8 +83,7 @@ def verify(
         console = Console()
         console.print(chains_table(report))
         if findings:
-            # whole hashes: who looks into a finding needs them, and a pipe has no width
-            Console(width=max(console.width, WIDE)).print(findings_table(findings))
+            console.print(findings_list(findings), soft_wrap=True)
         console.print(told(report, findings), highlight=False)
     if findings:
         raise typer.Exit(BROKEN)
@@ -104,11 +111,17 @@ def show(
         if link.record.incident_id.startswith(incident or "")
         and link.record.writer.startswith(writer or "")
     ]
+    if not kept and (incident or writer):
+        fail("found no record of that incident or writer: see `aoi incidents list`")
     if as_json:
         for link in kept:
             typer.echo(link.record.model_dump_json())
         return
-    Console().print(trail_table(kept))
+    console = Console()
+    if console.width >= TABLE_COLUMNS:
+        console.print(trail_table(kept))
+    else:
+        console.print(trail_list(kept), soft_wrap=True)
 
 
 @app.command()
@@ -129,6 +142,8 @@ def export(
             sys.stdout.buffer.write(data)
         else:
             output.write_bytes(data)
+            heads = sum(one.topic == AUDIT_HEADS.name for one in kept)
+            typer.echo(f"{len(kept) - heads} records and {heads} heads in {output}", err=True)
 
 
 def _entries(file: Path | None, user: str, credentials: Path | None) -> list[Entry]:

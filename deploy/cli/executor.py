@@ -147,7 +147,10 @@ def _words(standing: Standing, moment: datetime) -> str:
 
 
 def _table(standing: Standing) -> Table:
-    rows = Table("settled at", "result", "reason", "rolled back", "act", "incident")
+    rows = Table()
+    for name in ("settled at", "result", "reason", "rolled back", "act"):
+        rows.add_column(name, overflow="fold")
+    rows.add_column("incident", no_wrap=True)
     for at, one in _last(standing):
         rows.add_row(
             f"{at:%Y-%m-%d %H:%M:%S}",

@@ -82,7 +82,10 @@ async def _watch(settings: KafkaSettings, wanted: str | None) -> None:
 
 
 def _table(found: list[IncidentSnapshot]) -> Table:
-    rows = Table("incident", "opened", "status", "task", "severity", "namespace", "title", "alerts")
+    rows = Table()
+    rows.add_column("incident", no_wrap=True)  # an id that is cut can't be typed
+    for name in ("opened", "status", "task", "severity", "namespace", "title", "alerts"):
+        rows.add_column(name, overflow="fold")
     for one in found:
         rows.add_row(
             one.incident_id[:8],

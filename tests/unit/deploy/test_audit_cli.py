@@ -16,7 +16,7 @@ from agents.approval.signing import SigningKey
 from agents.contracts.audit import AuditKind
 from agents.contracts.ids import IncidentId
 from deploy.cli import audit as command
-from streams.audit import Entry, dump
+from streams.audit import Entry, dump, read_dump
 from streams.topics import AUDIT, AUDIT_HEADS
 from tests.builders import at
 
@@ -54,10 +54,12 @@ def rewrite(folder: Path, content: list[dict[str, Any]]) -> None:
     (folder / "dump.jsonl").write_text("".join(json.dumps(line) + "\n" for line in content))
 
 
-def run(folder: Path, *words: str, dump_name: str = "dump.jsonl") -> tuple[int, str]:
+def run(
+    folder: Path, *words: str, dump_name: str = "dump.jsonl", columns: int = 250
+) -> tuple[int, str]:
     ring = ["--keyring", str(folder / "ring.json")] if words[0] == "verify" else []
     words = (*words, "--file", str(folder / dump_name), *ring)
-    result = CliRunner().invoke(command.app, words, env={"COLUMNS": "250"})
+    result = CliRunner().invoke(command.app, words, env={"COLUMNS": str(columns)})
     assert result.exception is None or isinstance(result.exception, SystemExit)
     return result.exit_code, result.stdout
 
@@ -95,6 +97,7 @@ def test_a_changed_record_is_told_whole(folder: Path) -> None:
     assert found["expected"] != was
     _, out = run(folder, "verify")
     assert was in out
+    assert was in run(folder, "verify", columns=80)[1]
     assert "BROKEN: 1 findings in 4 records in 1 chains" in out
 
 
@@ -164,6 +167,29 @@ def test_show_takes_an_incident_and_a_writer(folder: Path) -> None:
     _, out = run(folder, "show")
     assert "act_intended" in out
     assert '{"number":3}' in out
+
+
+def test_a_narrow_terminal_cuts_nothing(folder: Path) -> None:
+    _, out = run(folder, "show", columns=80)
+    for text in ("2026", "act_intended", f"{WRITER} #3", "number: 3"):
+        assert text in out
+    assert "…" not in out
+
+
+def test_what_nothing_fits_is_told(folder: Path) -> None:
+    for words in (("--incident", "nope"), ("--writer", "nope", "--json")):
+        assert run(folder, "show", *words) == (BROKEN, "")
+
+
+def test_an_export_says_how_much_it_wrote(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = read_dump(folder / "dump.jsonl")
+    monkeypatch.setattr(command, "_entries", lambda *_: entries)
+    for words, says in (
+        ((), "4 records and 2 heads"),
+        (("--heads-only",), "0 records and 2 heads"),
+    ):
+        done = CliRunner().invoke(command.app, ["export", "-o", str(folder / "out"), *words])
+        assert (done.exit_code, done.stdout) == (0, "") and f"{says} in {folder}" in done.stderr
 
 
 NODE = shutil.which("node")
