@@ -1,8 +1,10 @@
 """The embedded broker as its users meet it: a real one, started, killed and started again."""
 
+import asyncio
+import logging
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
@@ -11,16 +13,22 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import TopicAuthorizationFailedError
 
+from agents.contracts.alert import AlertReceived
 from deploy.embedded.broker import BrokerStatus, EmbeddedBroker
 from deploy.embedded.errors import BrokerNotStarted, StateUnusable
 from deploy.embedded.settings import EmbeddedSettings
 from deploy.embedded.users import DEFAULT_USERS
 from streams import cluster, login
+from streams.logging import terse
+from streams.tail import Tail
 from streams.topic import Topic
 from streams.topics import ALERTS, LEDGER
+from streams.wire import outgoing
+from tests.builders import alert, event
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 
+AWAY_SECONDS = 5  # some fifty tries of aiokafka's own
 Factory = Callable[[], AbstractContextManager[EmbeddedBroker]]
 
 
@@ -33,10 +41,16 @@ def mine(make_broker: Factory) -> Iterator[EmbeddedBroker]:
         yield broker
 
 
-async def produce(broker: EmbeddedBroker, user: str, topic: Topic, value: bytes) -> None:
+async def produce(
+    broker: EmbeddedBroker,
+    user: str,
+    topic: Topic,
+    value: bytes,
+    headers: Sequence[tuple[str, bytes]] = (),
+) -> None:
     settings = broker.kafka(user)
     async with AIOKafkaProducer(**login.aiokafka(settings)) as producer:
-        await producer.send_and_wait(settings.topic(topic.name), value)
+        await producer.send_and_wait(settings.topic(topic.name), value, headers=list(headers))
 
 
 async def values(broker: EmbeddedBroker, topic: Topic) -> list[bytes]:
@@ -127,6 +141,26 @@ def test_a_forbidden_topic_is_not_even_described(mine: EmbeddedBroker) -> None:
     visible = cluster.client(settings).list_topics(timeout=10).topics
     assert settings.topic(LEDGER.name) not in visible
     assert settings.topic(ALERTS.name) in visible
+
+
+async def test_a_follower_tells_a_loss_in_one_line_and_goes_on_when_the_broker_is_back(
+    mine: EmbeddedBroker, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logger = logging.getLogger("aiokafka")
+    monkeypatch.setattr(logger, "handlers", [])
+    monkeypatch.setattr(logger, "propagate", logger.propagate)
+    terse()
+    (sent,) = outgoing(event(alert()))
+    async with Tail(mine.kafka("intake"), [ALERTS]) as tail:
+        following = asyncio.ensure_future(anext(aiter(tail)))
+        await asyncio.to_thread(mine.stop)
+        await asyncio.sleep(AWAY_SECONDS)
+        told = capsys.readouterr().err
+        await asyncio.to_thread(mine.start)
+        await produce(mine, "producer", ALERTS, sent.record.value or b"", sent.record.headers)
+        topic, seen = await asyncio.wait_for(following, 60)
+    assert told.count("\n") == 1 and told.startswith("lost the broker at 127.0.0.1:")
+    assert (topic, type(seen.fact)) == (ALERTS, AlertReceived)
 
 
 def test_two_starters_start_one_broker(mine: EmbeddedBroker) -> None:
