@@ -41,6 +41,8 @@ COPIED = (
     "cluster",
     "policy_version",
 )
+REQUESTED = PREFIX + "actions.requested"
+SETTLED = (PREFIX + "actions.approved", PREFIX + "actions.refused")
 BOUND = ("action", "incident_namespace", "severity", "confidence")
 
 
@@ -73,20 +75,38 @@ def decide(request: dict, verdict: str) -> bytes:
     return json.dumps(decision).encode()
 
 
+async def next_open(consumer: AIOKafkaConsumer) -> dict:
+    """Return the oldest request that is neither settled nor expired; wait until there is one."""
+    requests, settled = {}, set()
+    ends = await consumer.end_offsets(consumer.assignment())
+    while True:
+        for records in (await consumer.getmany(timeout_ms=500)).values():
+            for record in records:
+                fact = json.loads(record.value)
+                if record.topic == REQUESTED:
+                    requests[fact["approval_id"]] = fact
+                else:
+                    settled.add(fact["approval_id"])
+        if any([await consumer.position(place) < end for place, end in ends.items()]):
+            continue  # what settles a request may still be to come
+        for request in sorted(requests.values(), key=lambda one: one["requested_at"]):
+            expired = datetime.fromisoformat(request["expires"]) <= datetime.now(UTC)
+            if not expired and request["approval_id"] not in settled:
+                return request
+
+
 async def main() -> None:
     """Wait for an open request, ask, and send the decision."""
     async with AIOKafkaProducer(acks="all", **KAFKA) as producer:
         consumer = AIOKafkaConsumer(
-            PREFIX + "actions.requested",
+            REQUESTED,
+            *SETTLED,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
             **KAFKA,
         )
         async with consumer:
-            async for record in consumer:
-                request = json.loads(record.value)
-                if datetime.fromisoformat(request["expires"]) > datetime.now(UTC):
-                    break
+            request = await next_open(consumer)
         # as JSON in ASCII: no character of it can turn or hide what stands beside it
         print(f"act {json.dumps(request['action'])}")  # noqa: T201 - asks at a terminal
         print(f"rollback {json.dumps(request['preview']['rollback'])}")  # noqa: T201 - likewise

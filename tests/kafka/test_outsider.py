@@ -25,9 +25,11 @@ from agents.contracts.action import Preview, ScaleWorkload, Touched, Workload
 from agents.contracts.alert import AlertGrouped
 from agents.contracts.approval import (
     ActionDecided,
+    ActionRefused,
     ApprovalRequested,
     DecisionVerdict,
     DecisionVerified,
+    RefusedBy,
     Risk,
 )
 from agents.contracts.envelope import Event
@@ -80,6 +82,23 @@ def asked(name: str = "a-1", *, minutes: float = 15) -> Event:
     fact = fact.model_copy(update={"order_hash": order_hash(bound_by_request(fact))})
     return Event(
         id=EventId(f"r-{name}"), source="aoi/gate", time=fact.requested_at, key=name, fact=fact
+    )
+
+
+def settled(name: str) -> Event:
+    """Return the refusal of a request that has not expired."""
+    fact = ActionRefused(
+        approval_id=ApprovalId(name),
+        incident_id=IncidentId("i-1"),
+        plan_id=PlanId("p-1"),
+        iteration=1,
+        line="",
+        refused_by=RefusedBy.PERSON,
+        reason="refused",
+        message="refused by bob",
+    )
+    return Event(
+        id=EventId(f"s-{name}"), source="aoi/gate", time=datetime.now(UTC), key="i-1", fact=fact
     )
 
 
@@ -143,6 +162,8 @@ async def test_an_outsider_decides_with_a_key_of_its_own(
 ) -> None:
     KEY.save(tmp_path / "alice.key")
     await publish(space, "gate", asked("old", minutes=-0.5), asked())
+    for number in range(8):  # one of them comes first in any order of the partitions
+        await publish(space, "gate", asked(f"s-{number}"), settled(f"s-{number}"))
     shown = await run(
         "approver.py",
         space.broker.credential_file("approver"),
