@@ -10,6 +10,7 @@ import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from agents.contracts.incident import IncidentSnapshot, IncidentStatus
 from deploy.cli._chain_view import content, row, tree
@@ -22,6 +23,7 @@ from streams.tail import Tail
 from streams.topic import Outsider
 
 app = typer.Typer(no_args_is_help=True)
+TABLE_COLUMNS = 120
 READER = str(Outsider.OPERATOR)
 User = Annotated[str, typer.Option("--user", help="As whom: operator or auditor.")]
 
@@ -40,7 +42,11 @@ def list_incidents(
         for one in kept:
             typer.echo(one.model_dump_json())
         return
-    Console().print(_table(kept))
+    console = Console()
+    if console.width >= TABLE_COLUMNS:
+        console.print(_table(kept))
+    else:
+        console.print(_lines(kept), soft_wrap=True)
 
 
 @app.command()
@@ -83,8 +89,9 @@ async def _watch(settings: KafkaSettings, wanted: str | None) -> None:
 
 def _table(found: list[IncidentSnapshot]) -> Table:
     rows = Table()
-    rows.add_column("incident", no_wrap=True)  # an id that is cut can't be typed
-    for name in ("opened", "status", "task", "severity", "namespace", "title", "alerts"):
+    for name in ("incident", "opened"):
+        rows.add_column(name, no_wrap=True)
+    for name in ("status", "task", "severity", "namespace", "title", "alerts"):
         rows.add_column(name, overflow="fold")
     for one in found:
         rows.add_row(
@@ -98,3 +105,15 @@ def _table(found: list[IncidentSnapshot]) -> Table:
             str(len(one.alerts)),
         )
     return rows
+
+
+def _lines(found: list[IncidentSnapshot]) -> Text:
+    """Return two lines an incident: for a terminal too narrow for the table."""
+    blocks = []
+    for one in found:
+        block = Text.assemble((one.incident_id[:8], "bold"), f"  {one.opened_at:%Y-%m-%d %H:%M:%S}")
+        block.append("  ").append_text(plain(one.outcome or one.status))
+        block.append(f"  {one.task}\n  ").append_text(plain(f"{one.namespace or '-'}: {one.title}"))
+        block.append_text(plain(f" ({one.severity}, alerts: {len(one.alerts)})"))
+        blocks.append(block)
+    return Text("\n").join(blocks)

@@ -1,14 +1,15 @@
 """The command line loads the noun that was asked for, and no other; its tables fold."""
 
-import io
 import subprocess
 import sys
 
-from rich.console import Console
+import pytest
 from typer.testing import CliRunner
 
+from agents.contracts.incident import IncidentSnapshot
 from deploy.cli import incidents, main
-from tests.builders import opened
+from streams import chain
+from tests.builders import NAMESPACE, opened
 
 LOADED = """
 import sys
@@ -40,9 +41,18 @@ def test_help_names_every_noun_with_its_first_line() -> None:
         assert main.told(module), f"deploy/cli/{module}.py needs a docstring: it is the help"
 
 
-def test_a_narrow_list_of_incidents_cuts_no_id() -> None:
-    long = opened().model_copy(update={"incident_id": "0123abcd-9", "title": "checkout " * 9})
-    console = Console(width=80, file=io.StringIO(), record=True)
-    console.print(incidents._table([long]))
-    text = console.export_text()
-    assert "0123abcd" in text and "…" not in text
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_list_of_incidents_cuts_nothing(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    title = "checkout fails " * 9
+    long = opened().model_copy(update={"incident_id": "0123abcd-9", "title": title})
+
+    async def found(_: object) -> list[IncidentSnapshot]:
+        return [long]
+
+    monkeypatch.setattr(chain, "incidents", found)
+    monkeypatch.setattr(incidents, "login", lambda *_: None)
+    done = CliRunner().invoke(incidents.app, ["list"], env={"COLUMNS": str(columns)})
+    assert done.exit_code == 0 and "…" not in done.output
+    for text in ("0123abcd", "2026-11-23 12:00:00", NAMESPACE, "critical"):
+        assert text in done.output
+    assert done.output.count("checkout") == 9
