@@ -30,6 +30,7 @@ READ = "kubectl get pods -l 'app in (geo,rate)' -o wide"
 ACT = "kubectl rollout undo deployment/geo --to-revision=2"
 PATCH = 'kubectl patch svc geo -p \'{"spec":{"ports":[{"port":8083,"targetPort":9090}]}}\''
 ROUNDS, FEW, REPEATS = 200, 20, 15
+INTERRUPTED = 130
 
 
 def microseconds(work: Callable[[], object], rounds: int = ROUNDS) -> float:
@@ -90,4 +91,8 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        _say("stopped; what is above was measured to its end")
+        sys.exit(INTERRUPTED)

@@ -5,9 +5,10 @@
 Two processes share the group; the cluster's server strikes the one that calls it, at the call that
 the case names: SIGKILL, SIGSTOP for 16 s, or the broker away for 12 s. Invariant that is tested: at
 most one act and one rollback an order, one report, and a ledger that says what was done.
-`make chaos-executor` runs it all and prints the table of docs/results/executor.md.
+`make chaos-executor` runs all and prints the table of docs/results/executor.md.
 """
 
+import argparse
 import asyncio
 import os
 import shutil
@@ -15,7 +16,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,6 +72,7 @@ STEPS = (
     "verify again",
 )
 """The calls of one order, in their order: intent and read-back lie behind the first dry run."""
+FATES = ("kill", "freeze", "broker")
 NAMES = ("one", "two")
 
 
@@ -334,7 +336,7 @@ def _program(state: Path, name: str, port: int) -> Program:
     )
 
 
-def cases(fates: Sequence[str] = ("kill", "freeze", "broker")) -> Iterator[Case]:
+def cases(fates: Sequence[str] = FATES) -> Iterator[Case]:
     """Return the whole matrix: each fate, in and after each call; rollbacks where acts harm."""
     for fate in fates:
         for step in STEPS[:7]:
@@ -352,18 +354,30 @@ def row(seen: Seen, took: float) -> str:
     return f"| {seen.case.words} | {len(seen.acts)} | {words} | {took:.0f} |"
 
 
-async def main(arguments: Sequence[str]) -> int:
-    """Play the cases of the named fates (all), print a row each; 1 when one fails."""
+def chosen(words: Sequence[str]) -> list[Case]:
+    """Return the cases that a command line names; a word that names none ends it (exit code 2)."""
+    parser = argparse.ArgumentParser(description="Kill, freeze and cut off real Executors.")
+    parser.add_argument("fates", nargs="*", metavar="|".join(FATES), help="all cases of a fate")
+    parser.add_argument("--case", action="append", default=[], help="one alone: 'kill in act'")
+    said = parser.parse_args(words)
+    known = {case.words: case for case in cases()}
+    for unknown in [*({*said.fates} - {*FATES}), *({*said.case} - known.keys())]:
+        parser.error(f"expected {', '.join(FATES)} or --case of {[*known]}, got {unknown!r}")
+    fates = said.fates or (() if said.case else FATES)
+    return [*cases(fates), *(known[one] for one in said.case)]
+
+
+async def play(wanted: Sequence[Case]) -> int:
+    """Play the cases, print a row each; 1 when one fails."""
     failed, say = 0, Console(width=200, highlight=False, markup=False).print
-    brokers: AbstractContextManager[EmbeddedBroker] = own_broker()
-    with brokers as broker:
+    with own_broker() as broker:
         await asyncio.to_thread(broker.start)
         from streams import cluster  # noqa: PLC0415 - a broker's client, only where one runs
 
         await asyncio.to_thread(cluster.apply, broker.kafka())
         async with matrix(broker) as played:
             say("| struck | acts | the ledger's last word | seconds |\n|---|---|---|---|")
-            for case in cases(arguments or ("kill", "freeze", "broker")):
+            for case in wanted:
                 try:
                     say(row(*await played.run(case)))
                 except (AssertionError, TimeoutError) as error:
@@ -372,5 +386,14 @@ async def main(arguments: Sequence[str]) -> int:
     return int(failed > 0)
 
 
+def main(words: Sequence[str]) -> int:
+    """Play what the command line names; returns the exit code."""
+    try:
+        return asyncio.run(play(chosen(words)))
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped; what has no row was not played\n")
+        return 130
+
+
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main(sys.argv[1:])))
+    sys.exit(main(sys.argv[1:]))
