@@ -59,8 +59,14 @@ egress: setup ## does a packet leave loopback while the demo runs? (root; docs/r
 bench-policy: setup ## what parsing and policy add to a step, in microseconds and ratios
 	@$(BIN)/python -m tests.bench.bench_policy
 
-fuzz-policy: setup ## ten minutes of inputs against the parser (docs/results/fuzz.md)
-	@$(BIN)/python -m tests.safety.fuzz_parser --seconds 600
+fuzz-policy: setup .cache/fuzz ## ten minutes of inputs against the parser (docs/results/fuzz.md)
+	@PYTHONPATH=$(CURDIR)/.cache/fuzz $(BIN)/python -m tests.safety.fuzz_parser --seconds 600
+
+.PHONY: .cache/fuzz
+.cache/fuzz: export PATH := $(CURDIR)/.cache/boot/venv/bin:$(CURDIR)/.cache/boot/target/bin:$(PATH)
+.cache/fuzz: setup
+	@test -e $@/atheris || uv pip install --python $(BIN)/python --target $@ --no-deps --group fuzz -q || \
+	  echo "no atheris for this Python or without a network: inputs are drawn at random, without coverage" >&2
 
 mutate: setup .cache/mutate/.ready ## do the fast tests notice changed code? (docs/results/mutation.md)
 	rm -rf mutants

@@ -23,6 +23,9 @@ PREFIXES += (
 TOKENS = ("'", '"', "\\", "$(", "`", ";", "|", "&", ">", "<<EOF", "\n", "EOF", "{a,b}", "#", "*")
 TOKENS += (" -- ", " -n ", " --as=x", " -A", " -o yaml", "deploy/", "\x00", "\u200b", "é", "\ud800")
 
+SECONDS_BETWEEN_LINES = 10.0
+INTERRUPTED = 130
+
 
 def text_of(data: bytes) -> str:
     """Return the line that some bytes stand for: the first one chooses how it begins."""
@@ -53,18 +56,23 @@ def _seeds() -> list[str]:
 
 
 def run_random(seconds: float, check: Callable[[str], object], seed: int) -> int:
-    """Check mutations until the time is over; returns how many."""
-    rng, seeds, count = random.Random(seed), _seeds(), 0
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        for _ in range(100):
+    """Check mutations until the time is over; returns how many. Ctrl-C ends it with 130."""
+    rng, seeds, count, line = random.Random(seed), _seeds(), 0, ""
+    start = told = time.monotonic()
+    try:
+        while (now := time.monotonic()) < start + seconds:
+            if now >= told + SECONDS_BETWEEN_LINES:
+                told = now
+                sys.stderr.write(f"{count} inputs in {now - start:.0f} of {seconds:.0f} s\n")
             line = mutated(rng, seeds)
-            try:
-                check(line)
-            except BaseException:
-                sys.stderr.write(f"breaks the oracle: {line!r}\n")
-                raise
-        count += 100
+            check(line)
+            count += 1
+    except KeyboardInterrupt:
+        sys.stderr.write(f"stopped after {count} inputs, no finding\n")
+        raise SystemExit(INTERRUPTED) from None
+    except BaseException:  # a panic of Cedar's is no Exception
+        sys.stderr.write(f"breaks the oracle: {line!r}\n")
+        raise
     return count
 
 
