@@ -121,7 +121,7 @@ class Policy:
                 raise ValueError(f"expected a typed action, got {action.type}")  # noqa: TRY301 - denied below, as any error
             request = request_of(action, context, rules.limits)
             answer = cedarpy.is_authorized(request, rules.policies, _NO_ENTITIES)
-            return _ruled(rules, answer)
+            return _ruled(rules, answer, previewed=context.preview is not None)
         except Refusal as refusal:
             return _refused(refusal)
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
@@ -136,7 +136,7 @@ def _unmakes(rollback: Action, touched: tuple[Touched, ...]) -> bool:
     return (rollback.kind, rollback.namespace, rollback.name) in new
 
 
-def _ruled(rules: Rules, answer: cedarpy.AuthzResult) -> Verdict:
+def _ruled(rules: Rules, answer: cedarpy.AuthzResult, *, previewed: bool) -> Verdict:
     """Return what Cedar's answer means; raises `KeyError` on a policy that nobody loaded.
 
     Cedar denies by itself, by any `forbid` of `never` and `ask` and by silence. What it permits is
@@ -153,7 +153,8 @@ def _ruled(rules: Rules, answer: cedarpy.AuthzResult) -> Verdict:
         return _SILENT
     automatic = [rule for rule in held if rule.part is Part.AUTOMATIC]
     doubts = [rule for rule in automatic if rule.effect is Effect.FORBID]
-    return _first(Ruling.NEEDS_APPROVAL, doubts) or _first(Ruling.ALLOW, automatic) or _NEEDS_PERSON
+    unasked = _first(Ruling.NEEDS_APPROVAL, doubts) or _first(Ruling.ALLOW, automatic)
+    return unasked or (_NEEDS_PERSON if previewed else _NO_DRY_RUN)
 
 
 def _first(ruling: Ruling, held: list[Rule]) -> Verdict | None:
@@ -162,7 +163,12 @@ def _first(ruling: Ruling, held: list[Rule]) -> Verdict | None:
 
 _SILENT = Verdict(Ruling.DENY, ReasonCode.POLICY_SILENT, "no policy allows this act")
 _NEEDS_PERSON = Verdict(
-    Ruling.NEEDS_APPROVAL, "needs_person", "this kind of act is never done unasked"
+    Ruling.NEEDS_APPROVAL, "needs_person", "no policy lets this act be done unasked"
+)
+_NO_DRY_RUN = Verdict(
+    Ruling.NEEDS_APPROVAL,
+    "needs_person",
+    "there was no dry run yet, and no policy lets this act be done unasked without one",
 )
 
 

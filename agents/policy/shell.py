@@ -89,6 +89,7 @@ _ALTERNATIVES: dict[str, str] = {
     ReasonCode.SEVERAL_COMMANDS: "one command a step",
     ReasonCode.SUBSTITUTION: "run the inner command as a step of its own and write its result out",
     ReasonCode.REDIRECTION: "leave it out: the output comes back by itself",
+    ReasonCode.COMMENT: "leave it out",
 }
 _LITERAL_NODES = frozenset(
     {"word", "raw_string", "string", "string_content", "concatenation", "number", '"', "{", "}"}
@@ -137,12 +138,13 @@ def _check_characters(text: str) -> None:
     if len(text) > (MAX_LINE + MAX_DOCUMENT if "\n" in text else MAX_LINE):
         raise _too_long(text)
     if control := _CONTROL.search(text):
-        code = ord(control.group())
+        windows = control.group() == "\r" and text[control.end() :][:1] in {"", "\n"}
+        what = "part of a Windows line end" if windows else "a control character"
         raise Refusal(
             ReasonCode.CONTROL_CHARACTER,
-            f"U+{code:04X} is a control character",
+            f"U+{ord(control.group()):04X} is {what}",
             Place(*control.span()),
-            "leave it out",
+            "leave it out" + ("; save a file with Unix line ends (LF)" if windows else ""),
         )
     if text.isascii():
         return
