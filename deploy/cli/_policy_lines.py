@@ -12,11 +12,13 @@ from pathlib import Path
 
 LONGEST_PATH = 4096
 JSON_SUFFIXES = frozenset({".jsonl", ".ndjson"})
+# one word that is a path or the name of a file; no command is one, and no JSON string
+_PATH = re.compile(r"[^\s\"{]*(?:/[^\s]*|[^\s/]\.(?:txt|log|sh|json|jsonl|ndjson|ya?ml))")
 _OPENS = re.compile(r"<<-?\s*(?P<quote>['\"]?)(?P<end>[A-Za-z_][A-Za-z0-9_]*)(?P=quote)\s*$")
 
 
 class LinesInvalid(ValueError):
-    """The input is not what it was said to be; the message names the line."""
+    """The input is not what it was said to be; the message names the line or the file."""
 
 
 def lines_of(source: str, *, jsonl: bool) -> list[str]:
@@ -26,18 +28,23 @@ def lines_of(source: str, *, jsonl: bool) -> list[str]:
     path = file_of(source)
     if path is None:
         return split(source, jsonl=True) if jsonl else [source]
+    if path.is_dir():
+        raise LinesInvalid(f"{source} is a folder; expected a line, a file of lines, or -")
+    if not path.is_file():
+        raise LinesInvalid(f"{source}: no such file")
     return split(_decoded(path.read_bytes()), jsonl=jsonl or path.suffix in JSON_SUFFIXES)
 
 
 def file_of(source: str) -> Path | None:
-    """Return the file that a word names, or None where it is a line."""
+    """Return what a word names or seems to name in the file system, or None where it is a line."""
     if len(source) > LONGEST_PATH or "\n" in source:
         return None
     try:
         path = Path(source)
-        return path if path.is_file() else None
+        named = path.is_file() or (path.is_dir() and source.split() == [source])
     except (OSError, ValueError):
         return None
+    return path if named or _PATH.fullmatch(source) else None
 
 
 def split(text: str, *, jsonl: bool) -> list[str]:

@@ -1,5 +1,6 @@
 """How policy is shown: verdicts as JSON or text, a policy with its facts, and the tables."""
 
+import difflib
 import json
 from typing import Any, get_args
 
@@ -11,10 +12,12 @@ from agents.policy.flags import NEVER
 from agents.policy.judging import Circumstances, Judged
 from agents.policy.kinds import KINDS
 from agents.policy.reasons import REASONS, effect_of
-from agents.policy.refusal import Refusal
+from agents.policy.refusal import Place, Refusal
 from agents.policy.request import seen_facts
 from agents.policy.verbs import READS, REFUSED, VERBS, WRITES, Shape
 
+LONGEST, BEFORE = 200, 80
+"""Characters of a line that a person is shown, and those of them before the offending ones."""
 REPAIRS: tuple[str, ...] = get_args(RunMongoRepair.model_fields["operation"].annotation)
 
 
@@ -37,17 +40,34 @@ def row(judged: Judged) -> str:
 
 def told(judged: Judged) -> str:
     """Return one verdict for a person, the offending words marked below the line."""
-    verdict, place = judged.verdict, judged.place
-    shown = ascii(judged.line)[1:-1] if not judged.line.isprintable() else judged.line
+    verdict = judged.verdict
+    shown, marks = _cut(judged.line, judged.place)
     lines = [f"{verdict.ruling:<15} {verdict.reason:<28} {shown}"]
-    if place is not None and shown == judged.line:
-        marks = " " * (45 + place.start) + "^" * max(1, place.end - place.start)
-        lines.append(marks)
+    if marks:
+        lines.append(" " * 45 + marks)
     if not verdict.allowed:
         lines.append(f"    {verdict.message}")
     if verdict.hint:
         lines.append(f"    instead: {verdict.hint}")
     return "\n".join(lines)
+
+
+def _cut(line: str, place: Place | None) -> tuple[str, str]:
+    """Return a line and the marks below it; of a long one, what is around the place."""
+    at = Place(0, 0) if place is None else place
+    begin = max(0, min(at.start - BEFORE, len(line) - LONGEST)) if len(line) > LONGEST else 0
+    end = begin + LONGEST
+    before = ("... " if begin else "") + _printable(line[begin : at.start])
+    marked = _printable(line[at.start : min(at.end, end)])
+    after = _printable(line[max(begin, at.end) : end])
+    if end < len(line):
+        after += f" ... ({len(line)} characters)"
+    marks = "" if place is None else " " * len(before) + "^" * max(1, len(marked))
+    return before + marked + after, marks
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def reason_text(name: str, policy: Policy) -> str | None:
@@ -63,6 +83,13 @@ def reason_text(name: str, policy: Policy) -> str | None:
     if reason is not None:
         parts.append(f"reason {name}: {reason.meaning}\n  what to do: {reason.remedy}")
     return "\n\n".join(parts) or None
+
+
+def unknown(name: str, policy: Policy) -> str:
+    """Return that a word is no reason, with those that are spelled alike."""
+    alike = difflib.get_close_matches(name, [*policy.rules.by_id, *REASONS])
+    meant = f" Did you mean {' or '.join(alike)}?" if alike else ""
+    return f"{name} is no reason code and no @id of a policy.{meant} `aoi policy reasons` lists all"
 
 
 def explanation(judged: Judged, around: Circumstances, policy: Policy) -> str:

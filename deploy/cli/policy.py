@@ -14,6 +14,7 @@ from agents.policy.cases import run_cases
 from agents.policy.decide import SHIPPED, Policy, PolicyInvalid, Ruling
 from agents.policy.judging import Circumstances, Side, judge
 from agents.policy.reasons import reasons_table
+from agents.policy.rulebook import TESTS_FOLDER
 from agents.settings import GateSettings
 from deploy.cli import _policy_view as view
 from deploy.cli._login import AsJsonLines, shown
@@ -112,6 +113,8 @@ def run_tests(folder: Folder = None) -> None:
     for one in failed:
         typer.echo(one.told())
     typer.echo(f"{path}: {len(tested)} cases, {len(failed)} failed")
+    if not tested:
+        typer.secho(f"no cases prove nothing: expected {path}/{TESTS_FOLDER}/*.yaml", err=True)
     if failed or not tested:
         raise typer.Exit(DENIED)
 
@@ -140,6 +143,8 @@ def explain(  # noqa: PLR0913, PLR0917 - the options
     if known is not None:
         typer.echo(known)
         return
+    if subject.split() == [subject]:
+        _unusable(view.unknown(subject, policy))
     around = _around(
         namespace, managed, own, protected, severity, confidence, freeze, at, pods, replicas_lost,
         acts, acts_hour,

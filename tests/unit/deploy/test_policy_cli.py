@@ -72,6 +72,67 @@ def test_the_exit_code_tells_whether_anything_was_denied(words: tuple[str, ...],
 
 
 @pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("./nofile.txt", "no such file"),
+        ("nofile.jsonl", "no such file"),
+        ("lines/kubectl", "no such file"),
+        (".", "is a folder"),
+        ("folder", "is a folder"),
+    ],
+)
+def test_a_path_that_is_no_file_is_not_judged_as_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, told: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    done = aoi("check", word)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"{word}" in done.stderr and told in done.stderr
+
+
+@pytest.mark.parametrize("line", ["kubectl", "", "kubectl get pods -f ./x.yaml", "a.b", '"a/b"'])
+def test_a_line_stays_a_line(line: str) -> None:
+    assert aoi("check", line).exit_code == 1
+
+
+def test_of_a_long_line_what_is_around_the_place_is_shown() -> None:
+    line = "kubectl get pods -l a=" + "b" * 5000
+    shown, marks, *_ = aoi("check", line, "--as", "probe").stdout.splitlines()
+    assert max(len(shown), len(marks)) < 300
+    assert shown.endswith("bbb ... (5022 characters)")
+    assert set(marks[marks.index("^") :]) == {"^"}
+    middle = "kubectl get pods " + "a" * 300 + "|" + "b" * 300
+    shown, marks, *_ = aoi("check", middle, "--as", "probe").stdout.splitlines()
+    assert shown[marks.index("^")] == "|"
+    assert "... (618 characters)" in shown
+    assert marks.count("^") == 1
+
+
+def test_marks_stand_below_what_cannot_be_printed() -> None:
+    shown, marks, *_ = aoi("check", "kubectl get\x07 pods", "--as", "probe").stdout.splitlines()
+    assert shown[marks.index("^") : len(marks)] == r"\x07"
+
+
+def test_windows_line_ends_are_named() -> None:
+    told = aoi("check", "-", said=f"{RESTART}\r\n").stdout
+    assert "U+000D is part of a Windows line end" in told
+    assert "save a file with Unix line ends (LF)" in told
+
+
+def test_a_comment_is_left_out_as_the_table_says() -> None:
+    (row,) = rows("kubectl get pods # all", "--as", "probe")
+    assert (row["reason"], row["hint"]) == ("comment", REASONS["comment"].remedy)
+
+
+def test_before_the_dry_run_the_message_says_so() -> None:
+    (row,) = rows(RESTART, "--pods", "-1")
+    assert str(row["message"]).startswith("there was no dry run yet")
+    (row,) = rows("kubectl scale deploy/cart --replicas=2")
+    assert row["message"] == "no policy lets this act be done unasked"
+
+
+@pytest.mark.parametrize(
     ("options", "verdict", "reason"),
     [
         (("--freeze",), "needs_approval", "frozen"),
@@ -149,7 +210,8 @@ def test_a_folder_s_cases_are_run_and_each_failure_told(rules: Path) -> None:
     )
     assert total.endswith("1 failed")
     shutil.rmtree(rules / "tests")
-    assert aoi("test", "--folder", str(rules)).exit_code == 1, "no cases prove nothing"
+    done = aoi("test", "--folder", str(rules))
+    assert (done.exit_code, "no cases prove nothing" in done.stderr) == (1, True)
     (rules / "never.cedar").write_text("forbid (")
     assert aoi("test", "--folder", str(rules)).exit_code == 2
 
@@ -182,6 +244,13 @@ def test_a_line_is_explained_by_the_policy_that_ruled_and_what_it_saw() -> None:
 def test_every_reason_is_explained(name: str) -> None:
     told = aoi("explain", str(name)).stdout
     assert re.search(r"what to do: .|policy \w+ in \w+\.cedar", told)
+
+
+def test_a_word_that_is_no_reason_is_said_to_be_none() -> None:
+    done = aoi("explain", "nonsense_reason")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "nonsense_reason is no reason code" in done.stderr
+    assert "Did you mean blast_radius?" in aoi("explain", "blast_radios").stderr
 
 
 def test_every_reason_code_of_the_parser_has_a_meaning() -> None:
