@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from agents.policy.decide import Policy, Ruling, Verdict
 from agents.policy.judging import Circumstances, Side, judge
 from agents.policy.limits import Limits
-from agents.policy.rulebook import TESTS_FOLDER, PolicyInvalid, read_rulebook
+from agents.policy.rulebook import TESTS_FOLDER, PolicyInvalid, of_an_editor, read_rulebook
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 SHOWN = 5
@@ -108,7 +108,7 @@ def _files(folder: Path) -> Iterable[Path]:
     place = folder / TESTS_FOLDER
     if not place.is_dir():
         return ()
-    paths = sorted(path for path in place.iterdir() if not path.name.startswith("."))
+    paths = sorted(path for path in place.iterdir() if not of_an_editor(path.name))
     for path in paths:
         if path.suffix not in SUFFIXES:
             raise PolicyInvalid(f"{path}: expected cases as one of {', '.join(sorted(SUFFIXES))}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agents.policy.cases import load_tested
 from agents.policy.decide import SHIPPED
-from agents.policy.rulebook import PolicyInvalid, Rules
+from agents.policy.rulebook import PolicyInvalid, Rules, of_an_editor
 
 UNREADABLE = "unreadable"
 
@@ -52,7 +52,7 @@ def stamp_of(folder: Path) -> str:
     try:
         for path in sorted(folder.rglob("*")):
             name = path.relative_to(folder)
-            if any(part.startswith(".") for part in name.parts) or not path.is_file():
+            if any(of_an_editor(part) for part in name.parts) or not path.is_file():
                 continue
             data = path.read_bytes()
             digest.update(f"{name}\0{len(data)}\0".encode() + data)

@@ -2,7 +2,8 @@
 
 Invariant: rules that were loaded parse, fit the schema, carry an @id and a @message each, and are
 exactly the files of the folder: a file that would be ignored is an error too. Hidden files (an
-editor's, a mounted ConfigMap's) are none of it, and the folder `tests` decides nothing.
+editor's, a mounted ConfigMap's) and an editor's copies (`x~`, `#x#`) are none of it, and the folder
+`tests` decides nothing.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ from typing import Any, get_args
 import cedarpy
 
 from agents.contracts.action import Action
+from agents.policy import cedar_faults
 from agents.policy.limits import Limits, LimitsInvalid, read_limits
 
 SCHEMA_FILE = "schema.cedarschema"
@@ -92,11 +94,11 @@ def read_rulebook(folder: Path) -> Rules:
     _validate(SCHEMA_FILE, every_act, schema)
     for part in Part:
         _validate(part.file, texts[part.file], schema)
-    parsed = {part: _bodies(texts[part.file]) for part in Part}
+    parsed = {part: _bodies(part, texts[part.file]) for part in Part}
     return Rules(
         version=_digest(texts),
         policies=_one_set(parsed),
-        by_id=_by_id(parsed),
+        by_id=_by_id(parsed, texts),
         approvers=_approvers(texts[APPROVERS_FILE]),
         limits=_limits(texts[SETTINGS_FILE]),
     )
@@ -104,7 +106,7 @@ def read_rulebook(folder: Path) -> Rules:
 
 def _texts(folder: Path) -> dict[str, str]:
     entries = list(folder.iterdir()) if folder.is_dir() else []
-    names = {path.name for path in entries if not path.name.startswith(".")} - {TESTS_FOLDER}
+    names = {path.name for path in entries if not of_an_editor(path.name)} - {TESTS_FOLDER}
     if names != _FILES:
         missing, strange = sorted(_FILES - names), sorted(names - _FILES)
         raise PolicyInvalid(
@@ -117,20 +119,27 @@ def _texts(folder: Path) -> dict[str, str]:
         raise PolicyInvalid(f"{folder} could not be read: {error}") from error
 
 
+def of_an_editor(name: str) -> bool:
+    """Return whether a file is hidden, or a copy that an editor leaves beside the real one."""
+    return name.startswith(".") or name.endswith("~") or name[0] == name[-1] == "#"
+
+
 def _validate(name: str, text: str, schema: str) -> None:
     result = cedarpy.validate_policies(text, schema)
     if not result.validation_passed:
-        raise PolicyInvalid(f"{name}: {'; '.join(str(error) for error in result.errors)}")
+        raise PolicyInvalid(f"{name}: {cedar_faults.told(text, result.errors)}")
 
 
 Body = dict[str, Any]
 
 
-def _bodies(text: str) -> list[Body]:
+def _bodies(part: Part, text: str) -> list[Body]:
     """Return the policies of a text in Cedar's JSON form, in the order in which they stand."""
     parsed = json.loads(cedarpy.policies_to_json_str(text))
     if parsed.get("templates"):
-        raise PolicyInvalid("expected policies without a ?principal or ?resource to fill in")
+        raise PolicyInvalid(
+            f"{part.file}: expected policies without a ?principal or ?resource to fill in"
+        )
     static = parsed["staticPolicies"]
     return [
         static[name] for name in sorted(static, key=lambda one: int(one.removeprefix("policy")))
@@ -144,16 +153,15 @@ def _one_set(parsed: dict[Part, list[Body]]) -> cedarpy.PolicySet:
     return cedarpy.PolicySet.from_str("\n".join(_source(body) for body in bodies))
 
 
-def _by_id(parsed: dict[Part, list[Body]]) -> dict[str, Rule]:
+def _by_id(parsed: dict[Part, list[Body]], texts: dict[str, str]) -> dict[str, Rule]:
     rules: list[Rule] = []
     for part, bodies in parsed.items():
-        for body in bodies:
+        for number, body in enumerate(bodies):
             annotations = body.get("annotations", {})
             name, message = annotations.get("id"), annotations.get("message")
             if not name or not message:
-                raise PolicyInvalid(
-                    f"{part.file}: expected every policy to have @id and @message, see {name}"
-                )
+                called = cedar_faults.named(texts[part.file], number)
+                raise PolicyInvalid(f"{part.file}: {called}: expected an @id and a @message")
             effect = Effect(body["effect"])
             if part is Part.NEVER and effect is Effect.PERMIT:
                 raise PolicyInvalid(

@@ -17,6 +17,7 @@ from agents.contracts.action import (
     Workload,
 )
 from agents.policy.actions import words_of
+from agents.policy.cases import load_tested
 from agents.policy.decide import PreviewFacts, Ruling
 from agents.policy.limits import Limits, LimitsInvalid, read_limits
 from agents.policy.parse import parse
@@ -344,7 +345,35 @@ DENY = '@id("{}")\n@message("m")\nforbid (principal, action, resource);\n'
         (
             "never.cedar",
             "forbid (principal, action, resource);",
-            "never.cedar: expected every policy to have @id and @message, see None",
+            "never.cedar: policy 1 (line 1): expected an @id and a @message",
+        ),
+        (
+            "never.cedar",
+            f'// one;\n{DENY.format("x")}\n@id("y")\nforbid (principal, action, resource);',
+            "never.cedar: y (line 6): expected an @id and a @message",
+        ),
+        (
+            "never.cedar",
+            f"{DENY.format('a;b')}// no\n{DENY.format('y')[:-2]} when {{ context.fource }};",
+            "never.cedar: y (line 5): attribute `fource` in context not found",
+        ),
+        (
+            "never.cedar",
+            f"{DENY.format('y')[:-2]} when {{ context.freeze < 2 }};",
+            "never.cedar: y (line 1): unexpected type: expected Long but saw Bool",
+        ),
+        (
+            "never.cedar",
+            'forbid (principal, action == Action::"CordonNode", resource)\nwhen { context.x };',
+            (
+                "never.cedar: policy 1 (line 1): attribute `x` in context "
+                'for Action::"CordonNode" not found'
+            ),
+        ),
+        (
+            "never.cedar",
+            f"{DENY.format('x')}\n{DENY.format('y')[:-2]}\nwhen {{ {{ }};\n{DENY.format('z')}",
+            "never.cedar: the policy that begins on line 5: Policy parse error: unexpected token",
         ),
         (
             "never.cedar",
@@ -355,8 +384,9 @@ DENY = '@id("{}")\n@message("m")\nforbid (principal, action, resource);\n'
         (
             "ask.cedar",
             '@id("x")\n@message("m")\npermit (principal == ?principal, action, resource);',
-            "expected policies without a ?principal or ?resource to fill in",
+            "ask.cedar: expected policies without a ?principal or ?resource to fill in",
         ),
+        ("schema.cedarschema", "entity", "schema.cedarschema: Schema parse error: "),
         ("strange.txt", "", "expected "),
     ],
 )
@@ -369,6 +399,29 @@ def test_a_folder_with_a_fault_says_which(tmp_path: Path, file: str, text: str, 
     assert str(caught.value).startswith(told)
     if file == "strange.txt":
         assert str(caught.value).endswith("missing: [], not known: ['strange.txt']")
+
+
+def test_of_a_fault_of_every_act_one_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "rules"
+    shutil.copytree(SHIPPED, folder)
+    text = (folder / "automatic.cedar").read_text().replace("context.force", "context.fource")
+    (folder / "automatic.cedar").write_text(text)
+    line = text[: text.index('@id("forced")')].count("\n") + 1
+    with pytest.raises(PolicyInvalid) as caught:
+        read_rulebook(folder)
+    assert str(caught.value) == (
+        f"automatic.cedar: forced (line {line}): attribute `fource` in context not found"
+    )
+
+
+@pytest.mark.parametrize("name", ["automatic.cedar~", "#automatic.cedar#", ".automatic.cedar.swp"])
+def test_an_editor_s_copy_is_none_of_the_folder(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "rules"
+    shutil.copytree(SHIPPED, folder)
+    for place in (folder, folder / "tests"):
+        (place / name).write_text("permit (")
+    assert read_rulebook(folder).version == read_rulebook(SHIPPED).version
+    assert load_tested(folder).version == read_rulebook(SHIPPED).version
 
 
 def test_the_version_is_of_every_file(tmp_path: Path) -> None:
