@@ -1,6 +1,6 @@
 // Checks a dump of `aoi audit export` with node's own crypto and nothing of AOI:
 //   node verify_audit.mjs dump.jsonl keyring.json
-// Prints a line for each finding; exits with 0 when there is none, else with 1.
+// Prints a line for each finding; exits with 0 when there is none, else with 1 (2: not called so).
 import { createHash, createPublicKey, verify } from "node:crypto";
 import { readFileSync } from "node:fs";
 
@@ -19,6 +19,10 @@ const fixed = (text) => {
 const without = (fact, ...names) =>
   Object.fromEntries(Object.entries(fact).filter(([name]) => !names.includes(name)));
 
+if (process.argv.length !== 4) {
+  console.error("usage: node verify_audit.mjs DUMP.jsonl KEYRING.json   (DUMP: of `aoi audit export`)");
+  process.exit(2);
+}
 const lines = readFileSync(process.argv[2], "utf8").split("\n").filter((line) => line.trim());
 const { keys } = JSON.parse(readFileSync(process.argv[3], "utf8"));
 const keysOf = (writer) =>

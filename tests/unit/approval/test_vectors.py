@@ -21,14 +21,22 @@ def test_the_committed_vectors_are_the_present_ones(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 def test_javascript_makes_the_same_bytes_and_signatures() -> None:
-    node = shutil.which("node")
-    assert node is not None
-    done = subprocess.run(
-        [node, str(DOCS / "examples" / "verify_approval_vectors.mjs"), str(FILE)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = verified(str(FILE))
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) == 20
+    assert done.stdout == (
+        "20 vectors made again, all equal: 3 actions, 2 orders, 5 signed, 10 numbers\n"
+    )
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+def test_called_without_vectors_it_says_how_to_call_it() -> None:
+    done = verified()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("usage: node verify_approval_vectors.mjs VECTORS.json")
+
+
+def verified(*words: str) -> subprocess.CompletedProcess[str]:
+    program = [str(shutil.which("node")), str(DOCS / "examples" / "verify_approval_vectors.mjs")]
+    return subprocess.run(
+        [*program, *words], capture_output=True, text=True, timeout=60, check=False
+    )

@@ -197,6 +197,13 @@ EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "verify_audit.mjs"
 
 
 @pytest.mark.skipif(NODE is None, reason="node is not installed")
+def test_the_example_says_how_to_call_it() -> None:
+    done = subprocess.run([str(NODE), str(EXAMPLE)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("usage: node verify_audit.mjs DUMP.jsonl KEYRING.json")
+
+
+@pytest.mark.skipif(NODE is None, reason="node is not installed")
 def test_another_language_finds_the_same(folder: Path) -> None:
     def told() -> str:
         words = [str(NODE), str(EXAMPLE), str(folder / "dump.jsonl"), str(folder / "ring.json")]
