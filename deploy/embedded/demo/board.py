@@ -17,6 +17,7 @@ from agents.contracts.plan import Analysis, PlanKind, PlanProposed, Submission
 from agents.contracts.trajectory import Outcome, TrajectoryRecord
 
 ROUNDS = 2
+ASKS = "asks for approval"
 STAGE_OF_KIND = {
     PlanKind.PROBE: "reading",
     PlanKind.ACTION: "at the gate",
@@ -154,7 +155,7 @@ def _fold(row: Row, fact: object) -> None:
             if fact.submission is not None:
                 row.answer = answer_words(fact.submission, fact.target)
         case ApprovalRequested():
-            row.stage = "asks for approval"
+            row.stage = ASKS
         case ActionApproved():
             row.stage = "approved"
             names = ", ".join(decision.payload.approver for decision in fact.decisions)

@@ -11,6 +11,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from deploy.embedded.demo import view
+from deploy.embedded.demo.board import Row
 from deploy.embedded.demo.progress import Progress
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -25,6 +26,7 @@ class Screen:
         self._status = console.status("")
         self._live: Live | None = None
         self._said: dict[str, tuple[float, bool]] = {}
+        self._lines: set[str] = set()
 
     def tell(self, text: str) -> None:
         """Say what is being waited for."""
@@ -42,6 +44,13 @@ class Screen:
         """Replace the live picture, where there is one."""
         if self._live is not None:
             self._live.update(picture)
+
+    def incident(self, row: Row) -> None:
+        """Say once, where lines are shown, that an incident waits for a person or has ended."""
+        told = view.line(row)
+        if self.plain and told is not None and told not in self._lines:
+            self._lines.add(told)
+            self.console.print(told, style="dim", markup=False, highlight=False)
 
     def learning(self, steps: Iterable[Progress], seconds: float) -> None:
         """Show the learner's steps; as lines: when one begins, ends, and now and then."""

@@ -83,6 +83,9 @@ class Story:
         async with Tail(stack.login("operator"), FOLLOWED) as tail:
             async for _, event in tail:
                 self.board.see(event)
+                row = self.board.rows.get(getattr(event.fact, "incident_id", ""))
+                if row is not None:
+                    self.screen.incident(row)
 
     async def _round(self, number: int, reading: asyncio.Task[None]) -> None:
         """Watch until every lab of the round has an outcome, or the time is over."""

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.contracts.trajectory import Outcome
-from deploy.embedded.demo.board import Act, Board, Row
+from deploy.embedded.demo.board import ASKS, Act, Board, Row
 from deploy.embedded.demo.learning import Learned
 from deploy.embedded.demo.progress import Progress
 
@@ -29,6 +29,14 @@ def live(board: Board, number: int, *, note: str, seconds: float) -> RenderableT
             row.line,
         )
     return Group(table, Text(note, style="dim"))
+
+
+def line(row: Row) -> str | None:
+    """Return in a line that an incident waits for a person, or how it ended; else None."""
+    name = f"{row.incident_id[:8]} {row.task}"
+    if row.outcome is not None:
+        return f"{name}: {row.outcome} after {row.steps} steps, {row.reason}"
+    return f"{name}: waits for an approval: {row.line}" if row.stage == ASKS else None
 
 
 def final(board: Board, number: int) -> Table:

@@ -15,7 +15,8 @@ from agents.contracts.model_base import Fact
 from agents.contracts.plan import PlanKind, PlanProposed
 from agents.contracts.trajectory import Outcome, OutcomeSource, TrajectoryClosed
 from deploy.embedded.demo import comparison, view
-from deploy.embedded.demo.board import Board
+from deploy.embedded.demo.board import ASKS, Board
+from deploy.embedded.demo.screen import Screen
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ROUNDS = (("cart-1", "shop-1"), ("cart-2", "shop-2"))
@@ -121,6 +122,26 @@ def test_a_lab_counts_as_closed_when_none_of_its_incidents_is_open() -> None:
     board.see(closed("i5", "cart-2", Outcome.FAILURE))
     assert board.closed(2) == 1
     assert [row and row.incident_id for row in board.pairs()[0]] == ["i1", "i3"]
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_lines_tell_once_who_waits_and_how_it_ended(plain: bool) -> None:  # noqa: FBT001 - a case
+    board, said = Board(rounds=ROUNDS), StringIO()
+    screen = Screen(Console(file=said, width=120, force_terminal=True), plain=plain)
+    for one in (opened("i1", "cart-1"), planned("i1")):
+        board.see(one)
+        screen.incident(board.rows["i1"])
+    board.rows["i1"].stage, board.rows["i1"].line = ASKS, "kubectl patch x -p '[bold]'"
+    screen.incident(board.rows["i1"])
+    board.see(closed("i1", "cart-1", Outcome.SUCCESS))
+    screen.incident(board.rows["i1"])
+    screen.incident(board.rows["i1"])
+    told = [
+        "i1 mitigation: waits for an approval: kubectl patch x -p '[bold]'",
+        "i1 mitigation: success after 2 steps, said so",
+    ]
+    assert [line for line in told if line in said.getvalue()] == (told if plain else [])
+    assert said.getvalue().count("said so") == int(plain)
 
 
 def test_pairs_are_siblings_and_one_round_has_none() -> None:
