@@ -17,14 +17,13 @@ from agents.contracts.action import (
     Workload,
 )
 from agents.policy.actions import words_of
-from agents.policy.cases import load_tested
 from agents.policy.decide import PreviewFacts, Ruling
 from agents.policy.limits import Limits, LimitsInvalid, read_limits
 from agents.policy.parse import parse
 from agents.policy.reads import check_read
 from agents.policy.refusal import Refusal
 from agents.policy.request import Context, request_of, seen_facts
-from agents.policy.rulebook import PolicyInvalid, read_rulebook
+from agents.policy.rulebook import read_rulebook
 from tests.safety.judge import circumstances, shipped
 
 SHIPPED = Path(__file__).parents[3] / "agents" / "policy" / "rules"
@@ -324,104 +323,6 @@ def test_the_facts_of_an_act_are_the_process_s_and_the_folder_s() -> None:
     assert asked["principal"] == {"type": "Proposer", "id": "aoi/observer"}
     assert asked["action"] == {"type": "Action", "id": "RestartRollout"}
     assert asked["resource"] == {"type": "Namespace", "id": "hotel-1"}
-
-
-DENY = '@id("{}")\n@message("m")\nforbid (principal, action, resource);\n'
-
-
-@pytest.mark.parametrize(
-    ("file", "text", "told"),
-    [
-        ("approvers.toml", "[", "approvers.toml is no TOML: "),
-        ("approvers.toml", "default = 0", "approvers.toml: expected counts from 1 up, and a def"),
-        ("approvers.toml", "CordonNode = 1", "approvers.toml: expected counts from 1 up, and a"),
-        (
-            "approvers.toml",
-            "default = 1\nRestart = 1",
-            "approvers.toml: ['Restart'] are no acts; expected ApplyManifest, CordonNode, ",
-        ),
-        ("settings.toml", "x = 1", "settings.toml: x: Extra inputs are not permitted"),
-        ("never.cedar", "forbid (", "never.cedar: "),
-        (
-            "never.cedar",
-            "forbid (principal, action, resource);",
-            "never.cedar: policy 1 (line 1): expected an @id and a @message",
-        ),
-        (
-            "never.cedar",
-            f'// one;\n{DENY.format("x")}\n@id("y")\nforbid (principal, action, resource);',
-            "never.cedar: y (line 6): expected an @id and a @message",
-        ),
-        (
-            "never.cedar",
-            f"{DENY.format('a;b')}// no\n{DENY.format('y')[:-2]} when {{ context.fource }};",
-            "never.cedar: y (line 5): attribute `fource` in context not found",
-        ),
-        (
-            "never.cedar",
-            f"{DENY.format('y')[:-2]} when {{ context.freeze < 2 }};",
-            "never.cedar: y (line 1): unexpected type: expected Long but saw Bool",
-        ),
-        (
-            "never.cedar",
-            'forbid (principal, action == Action::"CordonNode", resource)\nwhen { context.x };',
-            (
-                "never.cedar: policy 1 (line 1): attribute `x` in context "
-                'for Action::"CordonNode" not found'
-            ),
-        ),
-        (
-            "never.cedar",
-            f"{DENY.format('x')}\n{DENY.format('y')[:-2]}\nwhen {{ {{ }};\n{DENY.format('z')}",
-            "never.cedar: the policy that begins on line 5: Policy parse error: unexpected token",
-        ),
-        (
-            "never.cedar",
-            '@id("x")\n@message("m")\npermit (principal, action, resource);',
-            "never.cedar: x permits; what may be done stands in ask.cedar and automatic.cedar",
-        ),
-        ("never.cedar", DENY.format("x") * 2, "expected each @id once: ['x']"),
-        (
-            "ask.cedar",
-            '@id("x")\n@message("m")\npermit (principal == ?principal, action, resource);',
-            "ask.cedar: expected policies without a ?principal or ?resource to fill in",
-        ),
-        ("schema.cedarschema", "entity", "schema.cedarschema: Schema parse error: "),
-        ("strange.txt", "", "expected "),
-    ],
-)
-def test_a_folder_with_a_fault_says_which(tmp_path: Path, file: str, text: str, told: str) -> None:
-    folder = tmp_path / "rules"
-    shutil.copytree(SHIPPED, folder)
-    (folder / file).write_text(text)
-    with pytest.raises(PolicyInvalid) as caught:
-        read_rulebook(folder)
-    assert str(caught.value).startswith(told)
-    if file == "strange.txt":
-        assert str(caught.value).endswith("missing: [], not known: ['strange.txt']")
-
-
-def test_of_a_fault_of_every_act_one_is_told(tmp_path: Path) -> None:
-    folder = tmp_path / "rules"
-    shutil.copytree(SHIPPED, folder)
-    text = (folder / "automatic.cedar").read_text().replace("context.force", "context.fource")
-    (folder / "automatic.cedar").write_text(text)
-    line = text[: text.index('@id("forced")')].count("\n") + 1
-    with pytest.raises(PolicyInvalid) as caught:
-        read_rulebook(folder)
-    assert str(caught.value) == (
-        f"automatic.cedar: forced (line {line}): attribute `fource` in context not found"
-    )
-
-
-@pytest.mark.parametrize("name", ["automatic.cedar~", "#automatic.cedar#", ".automatic.cedar.swp"])
-def test_an_editor_s_copy_is_none_of_the_folder(tmp_path: Path, name: str) -> None:
-    folder = tmp_path / "rules"
-    shutil.copytree(SHIPPED, folder)
-    for place in (folder, folder / "tests"):
-        (place / name).write_text("permit (")
-    assert read_rulebook(folder).version == read_rulebook(SHIPPED).version
-    assert load_tested(folder).version == read_rulebook(SHIPPED).version
 
 
 def test_the_version_is_of_every_file(tmp_path: Path) -> None:
