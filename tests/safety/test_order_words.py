@@ -82,7 +82,8 @@ def told(checked: ActionApproved, **changes: object) -> str:
         ),
         (
             order(decided(key=GATE, approver="gate")),
-            "not_automatic: the gate's key stands only for what policy allows unasked, the rollback included",
+            "not_automatic: the gate's key stands only for what policy allows unasked,"
+            " the rollback included",
         ),
         (
             order(decided(key=EVE, approver="eve")),

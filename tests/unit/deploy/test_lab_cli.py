@@ -267,7 +267,7 @@ def test_a_person_plays(tmp_path: Path) -> None:
     until("07:29:00 hotel-f28c1$ ")
     os.write(terminal, b"submit No")
     until("submit No")
-    # Python's readline may overlook a signal between a key and its next wait: who presses, presses again
+    # Python's readline may overlook a signal between a key and its next wait: one presses again
     playing.send_signal(2)
     until("^C", again=lambda: playing.send_signal(2))
     until("07:29:00 hotel-f28c1$ ")
