@@ -36,7 +36,7 @@ from streams.topics import MODEL_REPLIES, MODELS, TRAJECTORIES
 from tests.doubles.solvers import LocalSolver, told
 from tests.flow.stacks import until_closed, watched
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(1500)]
 EARLY, LATER = (reference_of(SHIPPED / name) for name in ("observer-6m-early", "observer-6m"))
 # the early checkpoint solves one in ten of these, the later one nearly all
 WEAK = {"AOI_LAB__FAMILY": "scaled_to_zero", "AOI_LAB__TASK": "analysis"}
@@ -154,7 +154,7 @@ async def test_better_is_promoted_worse_is_refused_and_a_regression_is_rolled_ba
                 if number > 1:
                     await stack.release(number)
                 names = stack.rounds[number - 1]
-                await until_closed(stack, seen, incidents=INCIDENTS, seconds=120, namespaces=names)
+                await until_closed(stack, seen, incidents=INCIDENTS, seconds=300, namespaces=names)
                 return await replied(stack, number)
 
             assert await play(1) == {EARLY.model_id}

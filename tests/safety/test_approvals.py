@@ -210,7 +210,7 @@ async def test_the_audit_says_who_decided_what_and_why_it_did_not_count() -> Non
 async def test_request_and_audit_say_why_somebody_is_asked() -> None:
     made = await court()
     assert made.asked.reason == "needs_person"
-    assert made.asked.reason_message == "this kind of act is never done unasked"
+    assert made.asked.reason_message == "no policy lets this act be done unasked"
     (link,) = (
         one
         for one in made.pipeline.facts(AuditRecorded)
