@@ -8,12 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
 from deploy.embedded.stack import Stack
-from streams import login
-from streams.topics import TOPICS
-from tests.flow.test_planted import written
+from tests.flow.remains import records, written
 
 HIDDEN = b"[redacted:known secret]"
 """What stands in a planted value's place: its number says that the plants were reached."""
@@ -39,24 +35,9 @@ class Searched:
 
 async def found_in_topics(stack: Stack, needles: Mapping[str, bytes]) -> Searched:
     """Search every record of every topic."""
-    kafka, searched = stack.login("admin"), Searched()
-    async with AIOKafkaConsumer(**login.aiokafka(kafka), group_id=None) as consumer:
-        places = [
-            TopicPartition(kafka.topic(topic.name), number)
-            for topic in TOPICS
-            for number in range(topic.partitions)
-        ]
-        consumer.assign(places)
-        await consumer.seek_to_beginning(*places)
-        ends = await consumer.end_offsets(places)
-        left = {place for place, end in ends.items() if end}
-        while left:
-            for place, batch in (await consumer.getmany(timeout_ms=500)).items():
-                for one in batch:
-                    headers = b"".join(value for _, value in one.headers)
-                    content = b"|".join((one.key or b"", one.value or b"", headers))
-                    searched.look(f"{place.topic}/{place.partition}@{one.offset}", content, needles)
-            left = {place for place in left if await consumer.position(place) < ends[place]}
+    searched = Searched()
+    async for place, content in records(stack):
+        searched.look(f"{place.topic}/{place.partition}", content, needles)
     return searched
 
 

@@ -13,13 +13,10 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
 import pytest
-import zstandard
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.contracts.action import Action, ApplyManifest, LabelResource, SetEnv, Workload
 from agents.contracts.command import Command, Target
@@ -29,10 +26,10 @@ from deploy.embedded.ray_cluster import ray_environment
 from deploy.embedded.shipped import learner_variables
 from deploy.embedded.stack import Stack
 from learner.checkpoint import latest
-from streams import login
-from streams.topics import ALERTS_GROUPED, OBSERVATIONS, TELEMETRY, TOPICS
+from streams.topics import ALERTS_GROUPED, OBSERVATIONS, TELEMETRY
 from tests.clusters import own_ray
 from tests.doubles.endpoint import STEP
+from tests.flow.remains import records, written
 from tests.flow.stacks import Seen, broker_of, pipeline, until_closed
 
 pytest.importorskip("ray")
@@ -206,42 +203,6 @@ async def alert(stack: Stack, namespace: str) -> None:
                 await asyncio.sleep(0.2)
 
 
-async def records(stack: Stack) -> dict[str, list[bytes]]:
-    """Return key, value and headers of every record of every topic, committed or not."""
-    kafka = stack.login("admin")
-    found: dict[str, list[bytes]] = {}
-    async with AIOKafkaConsumer(**login.aiokafka(kafka), group_id=None) as consumer:
-        places = [
-            TopicPartition(kafka.topic(topic.name), number)
-            for topic in TOPICS
-            for number in range(topic.partitions)
-        ]
-        consumer.assign(places)
-        await consumer.seek_to_beginning(*places)
-        ends = await consumer.end_offsets(places)
-        left = {place for place, end in ends.items() if end}
-        while left:
-            for place, batch in (await consumer.getmany(timeout_ms=500)).items():
-                for one in batch:
-                    whole = b"|".join(
-                        (one.key or b"", one.value or b"", repr(one.headers).encode())
-                    )
-                    found.setdefault(place.topic, []).append(whole)
-            left = {place for place in left if await consumer.position(place) < ends[place]}
-    return found
-
-
-def written(state: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield every file of the state folder but the broker's own, unpacked."""
-    for path in sorted(state.rglob("*")):
-        name = str(path.relative_to(state))
-        if path.is_file() and not name.startswith(("kafka/", "broker/data", "data/")):
-            content = path.read_bytes()
-            if path.suffix == ".zst":
-                content = zstandard.decompress(content, max_output_size=1 << 28)
-            yield name, content
-
-
 def report(state: Path, incident_id: str, *more: str) -> bytes:
     """Return what `aoi incidents show` prints."""
     return subprocess.run(
@@ -305,9 +266,9 @@ async def test_what_is_planted_comes_out_nowhere() -> None:
         await until_closed(stack, seen, incidents=2, seconds=100)
         await learned(stack)
         state = broker_of(stack).state_dir
-        looked_at = await records(stack)
+        looked_at = [one async for one in records(stack)]
         places: list[tuple[str, bytes]] = [
-            (f"topic {name}", one) for name, all_of_it in looked_at.items() for one in all_of_it
+            (f"topic {place.topic}", one) for place, one in looked_at
         ]
         places += list(written(state))
         places += [("the model's prompt", one.encode()) for one in asked]
