@@ -10,22 +10,19 @@ whose signed head leaves in the same step.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from pydantic import BaseModel, JsonValue
 
 from agents.approval.audit import AuditChain, sign_head
-from agents.approval.binding import order_hash
 from agents.approval.canonical import action_hash
-from agents.approval.keyring import voice
+from agents.approval.counting import why_not_counted
 from agents.approval.signing import SigningKey, sign_decision
-from agents.contracts.action import Action, Preview
+from agents.contracts.action import Preview
 from agents.contracts.approval import (
     ActionApproved,
     ActionDecided,
     ActionRefused,
     ApprovalRequested,
-    BoundOrder,
     DecisionPayload,
     DecisionVerdict,
     DecisionVerified,
@@ -38,13 +35,15 @@ from agents.contracts.envelope import Event
 from agents.contracts.ids import ApprovalId, IncidentId, derive, event_id
 from agents.contracts.model_base import Fact
 from agents.contracts.plan import PlanKind, PlanProposed
+from agents.pending import GateState, Pending, Stage
 from agents.policy.actions import command_of, read_act
 from agents.policy.commands import words_of
 from agents.policy.decide import Context, Policy, PreviewFacts, Ruling, Verdict
 from agents.policy.refusal import ReasonCode, Refusal
 from agents.policy.render import line_of
 from agents.policy.risk import risk_of
-from agents.reducer import Output, ReducerState, Step
+from agents.policy.undo import undo_of
+from agents.reducer import Output, Step
 from agents.roles import Role
 from agents.settings import GateSettings
 
@@ -53,36 +52,6 @@ MARKER_KEPT = timedelta(days=7)
 PROPOSER = "aoi/observer"
 GATE_KEY = "gate"
 EPOCH_CHARS = 8
-
-
-class Stage(StrEnum):
-    """What a pending action waits for."""
-
-    PREVIEWING = "previewing"
-    ASKED = "asked"
-
-
-class Pending(Fact):
-    """The one action of an incident that is under way."""
-
-    stage: Stage
-    approval_id: ApprovalId
-    plan: PlanProposed
-    policy_version: str = ""
-    action: Action
-    preview: Preview | None = None
-    decisions: tuple[ActionDecided, ...] = ()
-    approvers_needed: int = 1
-    expires: datetime
-
-
-class GateState(ReducerState):
-    """One incident at the gate. `plans` are the ids that were already judged."""
-
-    pending: Pending | None = None
-    plans: tuple[str, ...] = ()
-    orders: int = 0
-    chain: AuditRecorded | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +89,9 @@ class GateReducer:
                 return turn.refuse(pending.plan, by, "expired", "nobody answered in time")
             case PlanProposed() if fact.kind is PlanKind.ACTION and fact.plan_id not in state.plans:
                 return turn.propose(fact)
-            case PreviewCompleted() if pending and _is(pending, fact.approval_id, Stage.PREVIEWING):
+            case PreviewCompleted() if pending and pending.waits(
+                fact.approval_id, Stage.PREVIEWING
+            ):
                 return turn.previewed(pending, fact)
             case DecisionVerified() if state.plans:
                 return turn.decided(pending, fact.decision)
@@ -145,7 +116,7 @@ class _Turn:
         except Exception as error:  # noqa: BLE001 - a defect of ours refuses the line, the incident goes on
             message = f"the line could not be read: {error!r}"[:500]
             return self.refuse(plan, RefusedBy.POLICY, ReasonCode.POLICY_ERROR, message)
-        verdict = self._judge(plan, action, None)
+        verdict = self.gate.policy.decide(action, self._context(plan, None))
         if verdict.ruling is Ruling.DENY:
             return self.refuse(plan, RefusedBy.POLICY, verdict.reason, verdict.message)
         approval_id = ApprovalId(derive("approval", plan.plan_id))
@@ -171,33 +142,29 @@ class _Turn:
         if fact.preview is None:
             message = fact.error or "the dry run gave nothing"
             return self.refuse(plan, RefusedBy.PREVIEW, "dry-run-failed", message)
-        facts = PreviewFacts.of(pending.action, fact.preview)
-        verdict = self._judge(plan, pending.action, facts)
+        policy = self.gate.policy
+        context = self._context(plan, PreviewFacts.of(pending.action, fact.preview))
+        verdict = policy.decide(pending.action, context)
+        if verdict.ruling is Ruling.DENY:
+            return self.refuse(plan, RefusedBy.POLICY, verdict.reason, verdict.message)
+        undo = undo_of(policy, fact.preview.rollback, context)
+        preview = fact.preview.model_copy(update={"rollback": undo.rollback})
         shown = pending.model_copy(
             update={
                 "stage": Stage.ASKED,
-                "preview": fact.preview,
+                "preview": preview,
                 "expires": self.event.time + timedelta(seconds=self.gate.settings.approval_seconds),
-                "approvers_needed": self.gate.policy.approvers_needed(
-                    pending.action, fact.preview.rollback, fact.preview.touched
+                "approvers_needed": policy.approvers_needed(
+                    pending.action, undo.rollback, preview.touched
                 ),
-                "policy_version": self.gate.policy.version,
+                "policy_version": policy.version,
             }
         )
-        if verdict.ruling is Ruling.DENY:
-            return self.refuse(plan, RefusedBy.POLICY, verdict.reason, verdict.message)
-        asks = verdict
-        if fact.preview.rollback is not None:  # the Executor does no order whose rollback is denied
-            undone = self._judge(plan, fact.preview.rollback, facts.undone())
-            if undone.ruling is Ruling.DENY:
-                message = f"the act that would undo it: {undone.message}"
-                return self.refuse(plan, RefusedBy.POLICY, undone.reason, message)
-            if verdict.allowed:  # nobody is asked again before it
-                asks = undone
-        if asks.allowed:
+        if verdict.allowed and undo.asks is None:
             own = sign_decision(self.gate.key, self._payload(shown))
             return self._order(shown, (own,))
-        self._ask(shown, fact.preview, asks)
+        asks = undo.asks if undo.asks and (verdict.allowed or undo.denied) else verdict
+        self._ask(shown, preview, asks)
         return self._step(shown, shown.expires)
 
     def decided(self, pending: Pending | None, decision: ActionDecided) -> Step[GateState]:
@@ -257,7 +224,7 @@ class _Turn:
             plan_id=plan.plan_id,
             action=pending.action,
             action_hash=action_hash(pending.action),
-            order_hash=_bound_hash(pending),
+            order_hash=pending.bound_hash(),
             words=words_of(pending.action),
             line=line_of(command_of(pending.action)),
             preview=preview,
@@ -308,33 +275,24 @@ class _Turn:
 
     def _unfit(self, pending: Pending | None, decision: ActionDecided) -> str | None:
         """Return why a verified decision does not decide the pending action, or None."""
-        payload, settings = decision.payload, self.gate.settings
-        if pending is None or not _is(pending, payload.approval_id, Stage.ASKED):
+        payload = decision.payload
+        if pending is None or not pending.waits(payload.approval_id, Stage.ASKED):
             return "not-pending"
-        checks = {
-            "action-hash": payload.action_hash == action_hash(pending.action),
-            # a refusal by someone who signs the action alone, as older approvers do, counts too
-            "order-hash": payload.order_hash == _bound_hash(pending)
-            or (payload.order_hash is None and payload.verdict is DecisionVerdict.REFUSE),
-            "cluster": payload.cluster == settings.cluster,
-            "policy-version": payload.policy_version == self.gate.policy.version,
-            "not-yet-valid": payload.not_before <= self.event.time,
-            "expired": self.event.time < min(payload.expires, pending.expires),
-            "approver-is-proposer": voice(payload.approver) not in {PROPOSER, GATE_KEY},
-            # who approved may still refuse: a refusal always counts
-            "second-decision": payload.verdict is DecisionVerdict.REFUSE
-            or voice(payload.approver)
-            not in {voice(one.payload.approver) for one in pending.decisions},
-        }
-        return next((name for name, holds in checks.items() if not holds), None)
+        return why_not_counted(
+            payload,
+            self._payload(pending),
+            now=self.event.time,
+            barred=(PROPOSER, GATE_KEY),
+            before=(one.payload.approver for one in pending.decisions),
+        )
 
     def _outdated(self, pending: Pending) -> bool:
         """Return whether the request was asked under a policy that no longer holds."""
         return pending.policy_version not in {"", self.gate.policy.version}
 
-    def _judge(self, plan: PlanProposed, action: Action, facts: PreviewFacts | None) -> Verdict:
+    def _context(self, plan: PlanProposed, facts: PreviewFacts | None) -> Context:
         settings = self.gate.settings
-        context = Context(
+        return Context(
             incident_id=self.incident,
             incident_namespace=plan.namespace,
             managed=settings.managed_namespaces,
@@ -350,14 +308,13 @@ class _Turn:
             max_acts_this_incident=settings.max_acts_per_incident,
             max_acts_this_hour=settings.max_acts_per_hour,
         )
-        return self.gate.policy.decide(action, context)
 
     def _payload(self, pending: Pending) -> DecisionPayload:
         return DecisionPayload(
             approval_id=pending.approval_id,
             incident_id=self.incident,
             action_hash=action_hash(pending.action),
-            order_hash=_bound_hash(pending),
+            order_hash=pending.bound_hash(),
             verdict=DecisionVerdict.APPROVE,
             approver=GATE_KEY,
             not_before=self.event.time,
@@ -419,24 +376,3 @@ class _Turn:
             state = state.without_timer(PENDING)
             state = state.with_timer(FORGET, self.event.time + MARKER_KEPT)
         return Step(state, self._published())
-
-
-def _is(pending: Pending, approval_id: ApprovalId, stage: Stage) -> bool:
-    return pending.approval_id == approval_id and pending.stage is stage
-
-
-def _bound_hash(pending: Pending) -> str:
-    """Return the hash of the order that a pending action would become."""
-    preview, plan = pending.preview, pending.plan
-    assert preview is not None  # noqa: S101 - nothing is asked or ordered before the dry run
-    return order_hash(
-        BoundOrder(
-            action=pending.action,
-            touched=preview.touched,
-            rollback=preview.rollback,
-            pods_affected=preview.pods_affected,
-            incident_namespace=plan.namespace,
-            severity=plan.severity,
-            confidence=plan.confidence,
-        )
-    )

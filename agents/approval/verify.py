@@ -9,7 +9,6 @@ DecisionRejected    a decision, judgement or control that nobody with a key can 
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -25,6 +24,7 @@ from agents.policy.decide import Context, Policy, Ruling
 from agents.policy.facts import facts_of
 from agents.policy.refusal import Refusal
 from agents.policy.render import line_of
+from agents.policy.undo import Undo, undo_of
 
 MAX_VALIDITY = timedelta(days=1)
 MAX_CLOCK_SKEW = timedelta(minutes=5)
@@ -163,10 +163,12 @@ def check_order(
     now: datetime,
     cluster: str,
     context: Context,
+    shown: Preview,
 ) -> None:
     """Decide an order anew; raises `OrderRejected`.
 
-    context: the Executor's own circumstances of the act, not the gate's. now: aware.
+    context: the Executor's own circumstances of the act, not the gate's. now: aware. shown: the
+    Executor's own dry run.
     """
     digest = _check_head(order, policy=policy, now=now, cluster=cluster)
     if order.incident_id != context.incident_id:
@@ -174,9 +176,11 @@ def check_order(
     verdict = policy.decide(order.action, context)
     if verdict.ruling is Ruling.DENY:
         raise OrderRejected(RejectCode.DENIED_BY_POLICY, f"{verdict.reason}: {verdict.message}")
-    undone = _check_rollback(order, policy=policy, context=context)
+    undo = undo_of(policy, shown.rollback, context)
+    _check_rollback(order, undo)
+    _check_touched(order, shown)
     signers = _signers(order, digest, keyring=keyring, now=now)
-    automatic = verdict.allowed and undone
+    automatic = verdict.allowed and undo.asks is None
     _check_signers(order, signers, policy=policy, context=context, automatic=automatic)
 
 
@@ -191,15 +195,8 @@ def check_signed(
     _signers(order, digest, keyring=keyring, now=now)
 
 
-def check_dry_run(order: ActionApproved, shown: Preview) -> None:
-    """Refuse an order that another dry run led to than this one; raises `OrderRejected`.
-
-    shown: the Executor's own, now.
-    """
-    if shown.rollback != order.rollback:
-        raise OrderRejected(
-            RejectCode.PREVIEW_DIFFERS, "the order's rollback is not what undoes the act; ask again"
-        )
+def _check_touched(order: ActionApproved, shown: Preview) -> None:
+    """Refuse an order that is about other objects than the act now touches."""
     if set(map(_named, shown.touched)) != set(map(_named, order.touched)):
         raise OrderRejected(
             RejectCode.PREVIEW_DIFFERS,
@@ -237,27 +234,26 @@ def _signers(
     ]
 
 
-def _check_rollback(order: ActionApproved, *, policy: Policy, context: Context) -> bool:
-    """Refuse an order whose rollback policy denies, or which is about another object.
-
-    Return whether policy allows the rollback unasked; one that there is not, it does.
-    """
+def _check_rollback(order: ActionApproved, undo: Undo) -> None:
+    """Refuse an order whose rollback is denied, is another one or about another object."""
     rollback = order.rollback
-    if rollback is None:
-        return True
-    shown = context.preview.undone() if context.preview else None
-    verdict = policy.decide(rollback, replace(context, preview=shown))
-    if verdict.ruling is Ruling.DENY:
+    if rollback is not None and undo.denied and undo.verdict is not None:
         raise OrderRejected(
-            RejectCode.DENIED_BY_POLICY, f"the rollback: {verdict.reason}: {verdict.message}"
+            RejectCode.DENIED_BY_POLICY,
+            f"the rollback: {undo.verdict.reason}: {undo.verdict.message}",
         )
+    if rollback != undo.rollback:
+        raise OrderRejected(
+            RejectCode.PREVIEW_DIFFERS, "the order's rollback is not what undoes the act; ask again"
+        )
+    if rollback is None:
+        return
     facts = facts_of(rollback)
     if (facts.kind, facts.namespace, facts.name) not in set(map(_named, order.touched)):
         raise OrderRejected(
             RejectCode.WRONG_ROLLBACK,
             f"the rollback is about {facts.kind}/{facts.name}, which the act does not touch",
         )
-    return verdict.allowed
 
 
 def _check_act(order: ActionApproved) -> str:

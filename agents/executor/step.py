@@ -18,7 +18,7 @@ from uuid import uuid4
 import structlog
 
 from agents.approval.keyring import Keyring, KeyringInvalid
-from agents.approval.verify import OrderRejected, check_dry_run, check_order, check_signed
+from agents.approval.verify import OrderRejected, check_order, check_signed
 from agents.contracts.action import Preview
 from agents.contracts.approval import ActionApproved
 from agents.contracts.audit import AuditKind
@@ -161,9 +161,14 @@ class ExecutorWorker:
         shown = await dry_run(self.cluster, order.action)
         context = self._context(order, now, PreviewFacts.of(order.action, shown))
         check_order(
-            order, keyring=keyring, policy=policy, now=now, cluster=cluster, context=context
+            order,
+            keyring=keyring,
+            policy=policy,
+            now=now,
+            cluster=cluster,
+            context=context,
+            shown=shown,
         )
-        check_dry_run(order, shown)
         return shown
 
     async def _moved(self, order: ActionApproved) -> ActionExecuted | None:

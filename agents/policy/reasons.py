@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from agents.policy.refusal import ReasonCode
 from agents.policy.rulebook import Effect, Part, Rule, Rules
+from agents.policy.undo import WITHHELD
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,10 @@ REASONS: dict[str, Reason] = {
     "needs_person": Reason(
         "no policy of automatic.cedar permits the act, or there was no dry run yet",
         "approve it, or add a permit to automatic.cedar",
+    ),
+    WITHHELD: Reason(
+        "policy denies the act that would undo this one, so nothing would undo it",
+        "approve it only if you can undo it by hand",
     ),
     # the gate's own
     "policy-changed": Reason(

@@ -24,7 +24,8 @@ from agents.contracts.envelope import Event
 from agents.contracts.execution import ActionExecuted
 from agents.contracts.model_base import Fact
 from agents.executor.step import ExecutorWorker
-from agents.gate import GateReducer, GateState
+from agents.gate import GateReducer
+from agents.pending import GateState
 from agents.reducer import reduce
 from agents.roles import Role
 from agents.verifier import VerifierWorker

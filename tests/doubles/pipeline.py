@@ -37,11 +37,12 @@ from tests.doubles.ledger import MemoryAudit, MemoryLedger
 Script = Callable[[ModelRequested], str]
 Decide = Callable[[ApprovalRequested], DecisionVerdict]
 POLICY = Policy.load()
-GATE, PERSON, JUDGE = (SigningKey.generate() for _ in range(3))
+GATE, PERSON, JUDGE, SECOND = (SigningKey.generate() for _ in range(4))
+PERSONS = {"alice": PERSON, "bob": SECOND}
 KEYRING = Keyring(
     (
         GATE.entry("gate", Purpose.GATE, Purpose.AUDIT),
-        PERSON.entry("alice", Purpose.APPROVE),
+        *(key.entry(name, Purpose.APPROVE) for name, key in PERSONS.items()),
         JUDGE.entry("lab", Purpose.JUDGE),
     )
 )
@@ -59,6 +60,7 @@ class Pipeline:
 
     script: Script
     decide: Decide | None = approve
+    approvers: tuple[str, ...] = ("alice",)
     judgement: Judgement | None = Judgement.SUCCESS
     cluster: TestCluster = field(default_factory=TestCluster)
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
@@ -134,21 +136,25 @@ class Pipeline:
         asked = happened.fact
         if not isinstance(asked, ApprovalRequested) or self.decide is None:
             return ()
+        return tuple(self._decision(happened, asked, name) for name in self.approvers)
+
+    def _decision(self, happened: Event, asked: ApprovalRequested, name: str) -> Event:
+        assert self.decide is not None
         payload = DecisionPayload(
             approval_id=asked.approval_id,
             incident_id=asked.incident_id,
             action_hash=asked.action_hash,
             order_hash=asked.order_hash,
             verdict=self.decide(asked),
-            approver="alice",
+            approver=name,
             not_before=happened.time,
             expires=happened.time + timedelta(minutes=5),
             cluster=asked.cluster,
             policy_version=asked.policy_version,
         )
-        decision = sign_decision(PERSON, payload)
+        decision = sign_decision(PERSONS[name], payload)
         verified = DecisionVerified(incident_id=asked.incident_id, decision=decision)
-        return (self._caused(happened, verified),)
+        return self._caused(happened, verified)
 
     async def _judge(self, happened: Event) -> Sequence[Event]:
         plan = happened.fact

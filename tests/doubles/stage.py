@@ -17,6 +17,7 @@ from agents.executor.step import ExecutorWorker
 from agents.worker import Transient
 from tests.doubles.ledger import MemoryAudit, MemoryLedger
 from tests.doubles.pipeline import Pipeline
+from tests.safety.test_orders import dry_run
 from tests.unit.agents.test_breaker import order_of, order_time, scripted
 
 LINE = "kubectl scale deployment rate --replicas=3"
@@ -115,13 +116,6 @@ class Play:
 
     async def run(self) -> ActionExecuted:
         return await self.worker.execute(self.order)
-
-
-def dry_run(order: ActionApproved) -> Preview:
-    """Return the dry run that led to an order."""
-    return Preview(
-        diff="", touched=order.touched, rollback=order.rollback, pods_affected=order.pods_affected
-    )
 
 
 async def play(**stage: object) -> Play:

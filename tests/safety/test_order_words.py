@@ -22,6 +22,7 @@ from tests.safety.test_orders import (
     action_hash,
     check,
     decided,
+    dry_run,
     entry,
     gated,
     keyring,
@@ -41,6 +42,7 @@ def told(checked: ActionApproved, **changes: object) -> str:
             now=NOW,
             cluster="lab",
             context=circumstances(**changes),
+            shown=dry_run(checked),
         )
     return str(caught.value)
 

@@ -13,6 +13,7 @@ from agents.approval.verify import OrderRejected, check_decision, check_order
 from agents.contracts.action import (
     Action,
     DeleteResource,
+    Preview,
     RestartRollout,
     ScaleWorkload,
     SetImage,
@@ -101,10 +102,25 @@ def order(*decisions: ActionDecided, action: Action = SCALE, **changes: object) 
     return ActionApproved.model_validate(fields | changes)
 
 
+def dry_run(told: ActionApproved) -> Preview:
+    """Return the dry run that leads to an order."""
+    return Preview(
+        diff="", touched=told.touched, rollback=told.rollback, pods_affected=told.pods_affected
+    )
+
+
 def check(
-    checked: ActionApproved, keys: Keyring | None = None, now: datetime = NOW, /, **changes: object
+    checked: ActionApproved,
+    keys: Keyring | None = None,
+    now: datetime = NOW,
+    /,
+    shown: Preview | None = None,
+    **changes: object,
 ) -> str:
-    """Return the code with which an order is rejected, or `accepted`."""
+    """Return the code with which an order is rejected, or `accepted`.
+
+    shown: the Executor's own dry run; the order tells of it truly where nothing else is said.
+    """
     try:
         check_order(
             checked,
@@ -113,6 +129,7 @@ def check(
             now=now,
             cluster="lab",
             context=circumstances(**changes),
+            shown=shown or dry_run(checked),
         )
     except OrderRejected as rejected:
         return rejected.code
@@ -236,6 +253,21 @@ def test_the_rollback_s_approvers_count_as_the_act_s() -> None:
     assert check(made) == "accepted"
     other = NEW.model_copy(update={"name": "rate"})
     assert check(undone_by(GONE, SCALE, anna, touched=other)) == "wrong_rollback"
+
+
+DENIED: Action = DeleteResource(kind="persistentvolumeclaims", namespace="hotel-1", name="geo")
+
+
+def test_an_act_whose_rollback_is_denied_is_ordered_without_one_and_by_a_person() -> None:
+    anna, gate = (ANNA, "anna"), (GATE, "gate")
+    with_it = undone_by(DENIED, RESTART, anna)
+    assert check(with_it) == "denied_by_policy"
+    shown = dry_run(with_it)
+    assert check(undone_by(None, RESTART, anna), shown=shown) == "accepted"
+    assert check(undone_by(None, RESTART, gate), shown=shown) == "not_automatic"
+    assert check(undone_by(BACK, RESTART, anna), shown=shown) == "denied_by_policy"
+    allowed = dry_run(undone_by(BACK, RESTART, anna))
+    assert check(undone_by(None, RESTART, anna), shown=allowed) == "preview_differs"
 
 
 def test_a_decision_that_binds_the_action_alone_approves_nothing() -> None:

@@ -39,6 +39,7 @@ from tests.doubles.cluster import TestCluster
 from tests.doubles.pipeline import GATE, GATE_SETTINGS, KEYRING, PERSON, Pipeline, Script
 
 SCALE = "kubectl scale deployment geo --replicas=1"
+SCALE_RATE = "kubectl scale deployment rate --replicas=3"
 RESTART = "kubectl rollout restart deployment/rate"
 
 
@@ -283,32 +284,40 @@ def again(order: ActionApproved, number: int) -> ActionApproved:
     return free.model_copy(update={"decisions": (sign_decision(GATE, payload),)})
 
 
-async def test_nobody_is_asked_for_an_act_whose_rollback_policy_denies() -> None:
-    class Wholesale(TestCluster):
-        async def preview(self, action: Action) -> Preview:
-            manifest = {
-                "apiVersion": "apps/v1",
-                "kind": "Deployment",
-                "metadata": {"name": "geo", "namespace": "hotel-0a1b2"},
-                "spec": {"template": {"spec": {"securityContext": {}}}},
-            }
-            rollback = ApplyManifest(
-                mode="create",
-                kind="deployments",
-                namespace="hotel-0a1b2",
-                name="geo",
-                manifest=json.dumps(manifest, sort_keys=True, separators=(",", ":")),
-            )
-            return Preview(diff="-geo", touched=(), rollback=rollback, pods_affected=1)
+class Undeniable(TestCluster):
+    """Each act here would be undone by what policy never allows."""
 
-    script = scripted(("act", "kubectl delete deployment geo"))
-    pipeline = Pipeline(script=script, cluster=Wholesale())
+    async def preview(self, action: Action) -> Preview:
+        shown = await super().preview(action)
+        kind, name = "persistentvolumeclaims", "geo-data"
+        rollback = DeleteResource(kind=kind, namespace="hotel-0a1b2", name=name)
+        return shown.model_copy(update={"rollback": rollback})
+
+
+@pytest.mark.parametrize("line", [SCALE, RESTART])
+async def test_an_act_whose_rollback_policy_denies_is_asked_without_it(line: str) -> None:
+    pipeline = Pipeline(script=scripted(("act", line)), cluster=Undeniable())
     await pipeline.run()
-    assert pipeline.facts(ApprovalRequested) == []
-    (refused,) = pipeline.facts(ActionRefused)
-    assert isinstance(refused, ActionRefused)
-    assert (refused.refused_by, refused.reason) == (RefusedBy.POLICY, "member_never_written")
-    assert refused.message.startswith("the act that would undo it: ")
+    (request,) = pipeline.facts(ApprovalRequested)
+    assert isinstance(request, ApprovalRequested)
+    assert (request.preview.rollback, request.reason) == (None, "rollback_denied")
+    assert request.reason_message.startswith("nothing undoes this act, its rollback is denied: ")
+    (order,) = pipeline.facts(ActionApproved)
+    assert isinstance(order, ActionApproved)
+    assert (order.rollback, len(order.decisions)) == (None, 1)
+    assert len(pipeline.cluster.acts) == 1
+
+
+async def test_an_act_whose_rollback_policy_denies_is_not_undone() -> None:
+    pipeline = Pipeline(
+        script=scripted(("act", SCALE_RATE)), cluster=Undeniable(breaks=True), judgement=None
+    )
+    await pipeline.run()
+    (executed,) = pipeline.facts(ActionExecuted)
+    assert isinstance(executed, ActionExecuted)
+    assert (executed.reason, executed.rolled_back) == ("worse", False)
+    assert "nothing undoes this act" in (executed.message or "")
+    assert len(pipeline.cluster.acts) == 1
 
 
 async def test_a_person_is_asked_for_an_act_whose_rollback_needs_one() -> None:
