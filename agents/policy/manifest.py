@@ -91,12 +91,14 @@ def _constant(name: str) -> object:
     raise _bad(f"{name} is no JSON number")
 
 
-def _check_depth(data: object, depth: int) -> None:
-    if depth > MAX_DEPTH:
+def _check_depth(data: object, around: int) -> None:
+    """Refuse what is nested too deep; around: how many collections hold the data."""
+    if not isinstance(data, dict | list):
+        return
+    if around == MAX_DEPTH:
         raise _bad(f"expected one document at most {MAX_DEPTH} deep")
-    children = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
-    for child in children:
-        _check_depth(child, depth + 1)
+    for child in data.values() if isinstance(data, dict) else data:
+        _check_depth(child, around + 1)
 
 
 def read_object(text: str, namespace: str | None) -> tuple[str, str | None, str, str]:

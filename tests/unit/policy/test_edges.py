@@ -75,7 +75,7 @@ def test_a_here_document_ends_at_its_tag_and_has_a_size() -> None:
 
 
 def test_a_document_may_be_so_deep_and_no_deeper() -> None:
-    for depth, taken in ((MAX_DEPTH, True), (MAX_DEPTH + 2, False)):
+    for depth, taken in ((MAX_DEPTH, True), (MAX_DEPTH + 1, False)):
         for text in ("[" * depth + "]" * depth, "- " * depth + "a"):
             if taken:
                 read_document(text)
