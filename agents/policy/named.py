@@ -203,8 +203,10 @@ class _Hiding:
         column, below = _column(self.lines[at]), at + 1
         while below < len(self.lines):
             line = self.lines[below]
-            inside = _column(line) > column or (not block and line.lstrip().startswith("- "))
-            if line.strip() and not inside:
+            if not line.strip():
+                below += 1
+                continue
+            if _column(line) <= column and (block or not line.lstrip().startswith("- ")):
                 return
             if block[:1] in {"|", ">"}:
                 self._whole(below)

@@ -11,7 +11,7 @@ from agents.contracts.approval import ActionApproved
 from agents.contracts.audit import AuditKind
 from agents.contracts.execution import ActIntended, ActionExecuted
 from agents.contracts.ids import ApprovalId, IncidentId
-from agents.environments.protocol import EnvironmentUnavailable, ObjectMoved, Output
+from agents.environments.protocol import ActionRejected, EnvironmentUnavailable, ObjectMoved, Output
 from agents.executor.ledger import Claim
 from agents.executor.step import ExecutorWorker
 from agents.worker import Transient
@@ -37,8 +37,11 @@ class Stage:
     acts: list[Action] = field(default_factory=list)
     asked: list[tuple[Touched, ...] | None] = field(default_factory=list)
     verified: Callable[[], None] = lambda: None
+    refusal: ActionRejected | None = None
 
     async def preview(self, action: Action) -> Preview:
+        if self.refusal is not None:
+            raise self.refusal
         return self.shown
 
     async def act(self, action: Action, touched: tuple[Touched, ...] | None = None) -> Output:

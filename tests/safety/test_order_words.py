@@ -149,3 +149,23 @@ def test_the_gate_s_key_counts_in_its_own_time_only() -> None:
     later = keyring(entry(GATE, "gate", Purpose.GATE, not_after=NOW + timedelta(seconds=1)))
     assert check(gated(RESTART), later) == "accepted"
     assert ANNA.public_key != GATE.public_key
+
+
+def test_an_order_that_another_dry_run_led_to_says_that_it_is_to_be_asked_anew() -> None:
+    asked = order(touched=(TOUCHED,), rollback=OTHER)
+    more = TOUCHED.model_copy(update={"name": "rate"})
+    for shown, words in (
+        ({"rollback": None}, "the order's rollback is not what undoes the act; ask again"),
+        ({"touched": (TOUCHED, more)}, "the act touches other objects than the order; ask again"),
+    ):
+        with pytest.raises(OrderRejected) as caught:
+            check_order(
+                asked,
+                keyring=keyring(),
+                policy=shipped(),
+                now=NOW,
+                cluster="lab",
+                context=circumstances(),
+                shown=dry_run(asked).model_copy(update=shown),
+            )
+        assert str(caught.value) == f"preview_differs: {words}"

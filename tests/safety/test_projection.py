@@ -2,7 +2,10 @@
 
 import pytest
 
-from tests.safety.judge import ALLOW, DENY, ruled
+from agents.policy.parse import parse
+from agents.policy.projection import check_projection
+from agents.policy.refusal import Refusal
+from tests.safety.judge import ALLOW, DENY, NAMESPACE, ruled
 
 GET = "kubectl get deploy geo"
 TAKEN = [
@@ -47,7 +50,24 @@ BARE = [
     "-o jsonpath='{.data.DB_PASSWORD}'",
     "-o jsonpath=\"{.data['db-password']}\"",
 ]
-GLUED = ["x{.v}", "{.v}x", "x{range .a[*]}{.v}{end}", '{"x"}{.v}', '{"\\x41"}{.v}', "{.a}{.v}"]
+TOLD = {
+    "-o jsonpath='x{.v}'": ("text or a value glued to a value", "--output", "put a blank"),
+    "-o jsonpath='{.v}x'": ("text glued to a value", "--output", "put a blank"),
+    "-o jsonpath='{.env[0].value}'": ("a value without its name", "--output", "-o jsonpath="),
+    "--sort-by='.env[0].value'": ("a value without its name", "--sort-by", "-o jsonpath="),
+    "-o jsonpath='{..args[1]}'": ("an argument without", "--output", "take args as a whole"),
+    "-o jsonpath='{.data.PGPASS}'": ("the value of a name that", "--output", "leave that name"),
+    '-o jsonpath=\'{"\\""}\'': ("what an escaped quote hides", "--output", "use the other"),
+}
+GLUED = [
+    "x{.v}",
+    "{'x'}{.v}",
+    "{.v}x",
+    "x{range .a[*]}{.v}{end}",
+    '{"x"}{.v}',
+    '{"\\x41"}{.v}',
+    "{.a}{.v}",
+]
 
 
 @pytest.mark.parametrize("form", TAKEN)
@@ -58,6 +78,16 @@ def test_an_ordinary_projection_is_taken(form: str) -> None:
 @pytest.mark.parametrize("form", BARE)
 def test_no_value_leaves_without_what_tells_that_it_is_secret(form: str) -> None:
     assert ruled(f"{GET} {form}") == (DENY, "secret_values")
+
+
+@pytest.mark.parametrize("form", TOLD)
+def test_what_is_refused_says_what_would_show_and_what_to_do(form: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        check_projection(parse(f"{GET} {form}", NAMESPACE))
+    refused, (what, flag, hint) = caught.value, TOLD[form]
+    assert refused.message.startswith(f"the output would show {what}")
+    assert (refused.about, refused.place) == (flag, None)
+    assert (refused.hint or "").startswith(hint)
 
 
 @pytest.mark.parametrize("template", GLUED)
@@ -88,5 +118,6 @@ def test_what_curl_writes_out_is_not_glued_to_the_body() -> None:
     curl = "kubectl exec geo-1 -- curl -s http://rate:8084/"
     assert ruled(f"{curl} -w x%{{http_code}}") == (DENY, "inner_argument")
     assert ruled(f"{curl} -w x -o /dev/null")[0] is ALLOW
+    assert ruled(f"{curl} -w ' Code: %{{http_code}}'")[0] is ALLOW
     for form in ("%{http_code}", "\\ntime=%{time_total}", " x"):
         assert ruled(f"{curl} -w '{form}'")[0] is ALLOW

@@ -114,8 +114,12 @@ def test_an_approver_sees_who_approved_already() -> None:
 
 @pytest.mark.parametrize("verdict", list(DecisionVerdict))
 def test_an_act_that_is_dressed_as_another_is_not_signed(verdict: DecisionVerdict) -> None:
-    with pytest.raises(RequestFalse, match=r"expected 'Set the image.*evil\.example"):
+    with pytest.raises(
+        RequestFalse,
+        match=r"expected 'Set the image.*evil\.example.*; it tells of its act by the line",
+    ) as caught:
         decide(request().fact, verdict, approver="anna", key=ANNA)
+    assert str(caught.value).endswith(": do not decide it, tell the operators")
 
 
 def test_an_honest_request_is_signed_and_its_order_is_accepted() -> None:

@@ -294,6 +294,7 @@ async def test_what_moves_between_the_last_look_and_the_act_is_left_alone() -> N
     [
         ({"managed_namespaces": ("bank-*",)}, "rollback-denied"),
         ({"max_acts_per_incident": 1}, "worse"),
+        ({"max_acts_per_hour": 1}, "worse"),
     ],
 )
 async def test_policy_is_asked_again_before_a_rollback(

@@ -105,7 +105,9 @@ def test_a_keyring_with_the_old_time_and_size_is_another_one_all_the_same(tmp_pa
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file away")
-def test_a_keyring_of_another_user_leaves_no_key(tmp_path: Path) -> None:
+def test_a_keyring_of_another_user_leaves_no_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "keyring.json"
     write_keyring(path, (KEY.entry("lab", Purpose.JUDGE),))
     keyring = Keyring.load(path)
@@ -113,6 +115,7 @@ def test_a_keyring_of_another_user_leaves_no_key(tmp_path: Path) -> None:
     with pytest.raises(KeyringInvalid, match="got user 4711's: chown it"):
         keyring.reload_if_changed()
     os.chown(path, 0, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: 4712)  # a role that is not root, as it should be
     assert keyring.reload_if_changed()
 
 
@@ -211,8 +214,17 @@ def test_while_a_key_rotates_old_and_new_serve_each_in_its_time() -> None:
 
 def test_a_name_s_keys_have_the_same_purposes() -> None:
     old = KEY.entry("lab", Purpose.JUDGE).model_copy(update={"not_after": NOW})
-    with pytest.raises(KeyringInvalid, match="same purposes"):
+    with pytest.raises(KeyringInvalid, match=r"^expected the keys of one name to have the same p"):
         Keyring((old, OTHER.entry("lab", Purpose.APPROVE)))
+
+
+def test_a_key_has_one_name_and_a_name_one_key_without_an_end() -> None:
+    twice = (KEY.entry("a", Purpose.APPROVE), OTHER.entry("a", Purpose.APPROVE))
+    with pytest.raises(KeyringInvalid, match=r"^expected one key a name without an end; revoke "):
+        Keyring(twice)
+    shared = (KEY.entry("a", Purpose.APPROVE), KEY.entry("b", Purpose.APPROVE))
+    with pytest.raises(KeyringInvalid, match=r"^expected each key under one name$"):
+        Keyring(shared)
 
 
 def test_a_control_from_the_future_is_refused() -> None:

@@ -178,6 +178,16 @@ def test_a_file_that_may_mean_something_else_is_not_used(tmp_path: Path, text: s
     with pytest.raises(RulesInvalid) as caught:
         book(tmp_path, text)
     assert "https://" not in str(caught.value)
+    assert str(caught.value).startswith(f"{tmp_path / 'rules.yaml'}: ")
+
+
+def test_the_dry_run_tells_the_risk(tmp_path: Path) -> None:
+    rules = book(tmp_path, SHOP.replace("medium", "low"))
+    for pods, verdict in ((3, DecisionVerdict.APPROVE), (4, DecisionVerdict.REFUSE)):
+        shown = Preview(diff="", touched=(), rollback=None, pods_affected=pods)
+        answer = judge(rules, request(preview=shown))
+        assert answer is not None
+        assert answer.verdict is verdict
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:

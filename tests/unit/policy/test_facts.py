@@ -7,6 +7,7 @@ import pytest
 from agents.contracts.action import ApplyManifest, LabelResource, PatchResource
 from agents.policy.facts import WHOLESALE, ActionFacts, facts_of
 from agents.policy.refusal import Refusal
+from agents.policy.request import PreviewFacts
 
 APP = '{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"y","namespace":"x"}}'
 
@@ -66,6 +67,7 @@ def operation(op: str, path: str, **more: object) -> dict[str, object]:
             ],
             2,
         ),
+        ([operation("replace", "/status/last/replicas", value=1)], 1),
     ],
 )
 def test_the_fewest_replicas_that_a_json_patch_says_count(patch: object, replicas: int) -> None:
@@ -174,7 +176,8 @@ def test_an_index_that_two_readers_count_differently_is_refused(member: str, ind
     with pytest.raises(Refusal) as caught:
         patched([{"op": "move", **pointers}])
     assert caught.value.code == "bad_manifest"
-    assert repr(index) in caught.value.message
+    assert caught.value.message == f"expected an index of a list such as 0, got {index!r}"
+    assert caught.value.hint == "count from 0, or take - to append"
 
 
 @pytest.mark.parametrize("part", ["0", "10", "-", "1a", "-a", "v1", "\u0661", "--1", "1.5", "0x1"])
@@ -200,3 +203,8 @@ def test_a_manifest_is_of_the_object_that_the_act_names() -> None:
         ValueError, match=r"^expected a manifest of deployments/z, got deployments/y"
     ):
         applied("x", name="z")
+
+
+def test_a_rollback_leaves_no_replicas_of_the_act_behind() -> None:
+    shown = PreviewFacts(pods_affected=2, replicas=0, changed=frozenset({"image"}))
+    assert shown.undone() == PreviewFacts(pods_affected=2, changed=frozenset({"image"}))

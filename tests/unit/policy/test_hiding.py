@@ -7,6 +7,7 @@ import pytest
 
 from agents.policy import entropy, personal
 from agents.policy.digests import MARK, SecretDigests, hidable
+from agents.policy.named import hide
 from agents.policy.redact import Redacted, redact
 
 KEY = b"k" * 32
@@ -243,6 +244,49 @@ def test_a_named_value_goes_and_its_name_its_quotes_and_its_line_stay(
     text: str, shown: str, count: int
 ) -> None:
     assert redact(text) == Redacted(shown, count)
+
+
+HIDDEN = "[redacted:value]"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("password:\n  x1y2z3-a\nuser: bob", f"password:\n  {HIDDEN}\nuser: bob"),
+        ("password:\n  x1y2z3-a\n  user: bob", f"password:\n  {HIDDEN}\n  user: bob"),
+        ("password:\n\n  x1y2z3-a\nuser: bob", f"password:\n\n  {HIDDEN}\nuser: bob"),
+        ("password:\n  x1y2z3-a", f"password:\n  {HIDDEN}"),
+        ("password:\nuser", "password:\nuser"),
+        (
+            "password: |\n  one two\n\n    three\nuser: bob",
+            f"password: |\n  {HIDDEN}\n\n    {HIDDEN}\nuser: bob",
+        ),
+        ("password: >-\n  one two\nuser: bob", f"password: >-\n  {HIDDEN}\nuser: bob"),
+        (f"password: |\n  {HIDDEN}\n  two", f"password: |\n  {HIDDEN}\n  {HIDDEN}"),
+        (
+            "password:\n- a-1-x\n- 'b-2-y'\nuser: bob",
+            f"password:\n- {HIDDEN}\n- '{HIDDEN}'\nuser: bob",
+        ),
+        ("password: [\n  a-1-x,\n  b-2-y\n]", f"password: [\n  {HIDDEN},\n  {HIDDEN}\n]"),
+        (
+            "- --db-password\n- x1y2z3-a\n- --port\n- 8080",
+            f"- --db-password\n- {HIDDEN}\n- --port\n- 8080",
+        ),
+        (
+            "name: DB_PASSWORD\nvalue: |\n  one two\n  three\nuser: bob",
+            f"name: DB_PASSWORD\nvalue: |\n  {HIDDEN}\n  {HIDDEN}\nuser: bob",
+        ),
+        ("name: DB_PASSWORD\nvalue:\n  x1y2z3-a", f"name: DB_PASSWORD\nvalue:\n  {HIDDEN}"),
+        ("name: DB_PASSWORD\nvalue: |", "name: DB_PASSWORD\nvalue: |"),
+        ('password="x1y2z3-a', f'password="{HIDDEN}'),
+        ("password='a'", f"password='{HIDDEN}'"),
+        ("password=[x1y2z3-a]", f"password=[{HIDDEN}]"),
+        ('password=\\"\\"', 'password=\\"\\"'),
+        ("password=''x1y2z3-a", f"password=''{HIDDEN}"),
+    ],
+)
+def test_of_a_value_below_its_name_the_value_alone_goes(text: str, shown: str) -> None:
+    assert hide(text, frozenset()) == (shown, shown.count(HIDDEN) - text.count(HIDDEN))
 
 
 def test_a_log_of_a_service_keeps_what_it_tells_of_that_service_alone() -> None:
