@@ -1,6 +1,7 @@
 """Each guard of the operator's policy: a policy or a setting, without which a test here fails."""
 
 import dataclasses
+import json
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +17,10 @@ from agents.contracts.action import (
     UndoRollout,
     Workload,
 )
-from agents.policy.cases import load_tested, run_cases
+from agents.contracts.command import Command
+from agents.policy.cases import SHOWN, load_tested, run_cases
 from agents.policy.decide import SHIPPED, Policy, PolicyInvalid, PreviewFacts, Ruling
+from agents.policy.judging import Circumstances, Side, judge
 from agents.policy.rulebook import ACTION_TYPES, Part, read_rulebook
 from tests.safety.judge import ALLOW, ASK, DENY, circumstances, shipped
 
@@ -71,6 +74,76 @@ def test_a_case_that_says_otherwise_fails_with_expected_and_actual(rules: Path) 
     with pytest.raises(PolicyInvalid, match=r"mine: expected allow, got deny \(not_a_write\)"):
         load_tested(rules)
     assert [one.passed for one in run_cases(rules, shipped()) if one.case.name == "mine"] == [False]
+
+
+@pytest.mark.parametrize(("number", "more"), [(SHOWN, ""), (SHOWN + 2, " (and 2 more)")])
+def test_of_many_cases_that_fail_some_are_told_and_the_rest_counted(
+    rules: Path, number: int, more: str
+) -> None:
+    case = {"line": "kubectl get pods", "verdict": "allow"}
+    cases = [{**case, "name": f"case {at}"} for at in range(number)]
+    (rules / "tests" / "mine.json").write_text(json.dumps({"cases": cases}))
+    with pytest.raises(PolicyInvalid) as caught:
+        load_tested(rules)
+    told = str(caught.value)
+    assert told.startswith(f"{number} of the folder's own tests fail: mine.json: case 0: expected")
+    assert told.count("; mine.json: case ") == SHOWN - 1
+    assert told.endswith(more) and ("more)" in told) is bool(more)
+
+
+def test_cases_may_be_json_with_moments_as_text(rules: Path) -> None:
+    case = {
+        "line": "kubectl rollout restart deployment/geo",
+        "verdict": "allow",
+        "context": {"namespace": "hotel-1", "now": "2026-03-04T12:00:00Z"},
+    }
+    (rules / "tests" / "mine.json").write_text(json.dumps({"settings": {}, "cases": [case]}))
+    load_tested(rules)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("a.txt", "", "a.txt: expected cases as one of .json, .yaml, .yml"),
+        ("a.json", "[", "a.json could not be read: "),
+        ("a.yaml", "cases: {}", "a.yaml: cases: "),
+        (
+            "a.yaml",
+            "settings: {own: 1}\ncases: [{line: kubectl get pods, verdict: allow}]",
+            "a.yaml: settings: own: ",
+        ),
+        (
+            "a.yaml",
+            "cases: [{line: kubectl get pods, verdict: allow, context: {x: 1}}]",
+            "a.yaml: kubectl get pods: x: ",
+        ),
+        (
+            "a.yaml",
+            "cases: [{name: n, line: kubectl get pods, verdict: allow, context: {x: 1, y: 2}}]",
+            "a.yaml: n: x: ",
+        ),
+    ],
+)
+def test_a_file_of_cases_with_a_fault_is_told_by_its_name(
+    rules: Path, name: str, text: str, told: str
+) -> None:
+    (rules / "tests" / name).write_text(text)
+    with pytest.raises(PolicyInvalid) as caught:
+        load_tested(rules)
+    assert told in str(caught.value)
+
+
+def test_a_defect_of_ours_denies_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(line: str, namespace: str | None) -> Command:
+        raise IndexError("x" * 600)
+
+    monkeypatch.setattr("agents.policy.judging.parse", fail)
+    for side in Side:
+        around = Circumstances(namespace="hotel-1")
+        verdict = judge("kubectl get pods", side, around, shipped()).verdict
+        assert (verdict.ruling, verdict.reason) == (DENY, "policy_error")
+        assert verdict.message.startswith("the line could not be judged: IndexError('xxx")
+        assert len(verdict.message) == 500
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,7 @@
 
 import pytest
 
-from agents.policy.parse import parse
-from agents.policy.projection import check_projection
-from agents.policy.refusal import Refusal
-from tests.safety.judge import ALLOW, DENY, NAMESPACE, ruled
+from tests.safety.judge import ALLOW, DENY, ruled
 
 GET = "kubectl get deploy geo"
 TAKEN = [
@@ -50,15 +47,6 @@ BARE = [
     "-o jsonpath='{.data.DB_PASSWORD}'",
     "-o jsonpath=\"{.data['db-password']}\"",
 ]
-TOLD = {
-    "-o jsonpath='x{.v}'": ("text or a value glued to a value", "--output", "put a blank"),
-    "-o jsonpath='{.v}x'": ("text glued to a value", "--output", "put a blank"),
-    "-o jsonpath='{.env[0].value}'": ("a value without its name", "--output", "-o jsonpath="),
-    "--sort-by='.env[0].value'": ("a value without its name", "--sort-by", "-o jsonpath="),
-    "-o jsonpath='{..args[1]}'": ("an argument without", "--output", "take args as a whole"),
-    "-o jsonpath='{.data.PGPASS}'": ("the value of a name that", "--output", "leave that name"),
-    '-o jsonpath=\'{"\\""}\'': ("what an escaped quote hides", "--output", "use the other"),
-}
 GLUED = [
     "x{.v}",
     "{'x'}{.v}",
@@ -78,16 +66,6 @@ def test_an_ordinary_projection_is_taken(form: str) -> None:
 @pytest.mark.parametrize("form", BARE)
 def test_no_value_leaves_without_what_tells_that_it_is_secret(form: str) -> None:
     assert ruled(f"{GET} {form}") == (DENY, "secret_values")
-
-
-@pytest.mark.parametrize("form", TOLD)
-def test_what_is_refused_says_what_would_show_and_what_to_do(form: str) -> None:
-    with pytest.raises(Refusal) as caught:
-        check_projection(parse(f"{GET} {form}", NAMESPACE))
-    refused, (what, flag, hint) = caught.value, TOLD[form]
-    assert refused.message.startswith(f"the output would show {what}")
-    assert (refused.about, refused.place) == (flag, None)
-    assert (refused.hint or "").startswith(hint)
 
 
 @pytest.mark.parametrize("template", GLUED)

@@ -9,16 +9,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.safety.judge import refusal
+from agents.policy.parse import parse
+from agents.policy.reads import check_read
+from agents.policy.refusal import Refusal
+from tests.safety.judge import MANAGED, NAMESPACE, refusal, shipped
 
 FILE = Path(__file__).parent / "fixtures" / "refusals.json"
 TOLD: dict[str, list[str]] = json.loads(FILE.read_text())
 
 
 def told(line: str) -> list[str]:
-    """Return the refusal as text, and the words of the line that it points at."""
+    """Return the refusal as text, and the words of the line that it points at.
+
+    Of a read that only policy refuses, the flag that it is about.
+    """
     refused = refusal(line)
-    assert refused is not None and refused.place is not None, line
+    if refused is None:
+        with pytest.raises(Refusal) as caught:
+            check_read(parse(line, NAMESPACE), MANAGED, shipped().rules.limits.reads.paths)
+        return [str(caught.value), caught.value.about or ""]
+    assert refused.place is not None, line
     return [str(refused), line[refused.place.start : refused.place.end]]
 
 

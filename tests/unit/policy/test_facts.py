@@ -4,7 +4,15 @@ import json
 
 import pytest
 
-from agents.contracts.action import ApplyManifest, LabelResource, PatchResource
+from agents.contracts.action import (
+    ApplyManifest,
+    LabelResource,
+    PatchResource,
+    Preview,
+    ScaleWorkload,
+    Touched,
+    Workload,
+)
 from agents.policy.facts import WHOLESALE, ActionFacts, facts_of
 from agents.policy.refusal import Refusal
 from agents.policy.request import PreviewFacts
@@ -208,3 +216,26 @@ def test_a_manifest_is_of_the_object_that_the_act_names() -> None:
 def test_a_rollback_leaves_no_replicas_of_the_act_behind() -> None:
     shown = PreviewFacts(pods_affected=2, replicas=0, changed=frozenset({"image"}))
     assert shown.undone() == PreviewFacts(pods_affected=2, changed=frozenset({"image"}))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "replicas", "lost"), [(2, 2, -1, 0), (1, 3, 3, 0), (4, 1, 1, 75)]
+)
+def test_the_dry_run_tells_replicas_where_they_change(
+    before: int, after: int, replicas: int, lost: int
+) -> None:
+    act = ScaleWorkload(
+        workload=Workload(kind="deployments", namespace="s", name="g"), replicas=after
+    )
+    touched = Touched(kind="nodes", namespace=None, name="n", resource_version="1")
+    shown = Preview(
+        diff="",
+        touched=(touched,),
+        rollback=None,
+        pods_affected=1,
+        replicas_before=before,
+        replicas_after=after,
+    )
+    facts = PreviewFacts.of(act, shown)
+    assert (facts.replicas, facts.replica_delta) == (replicas, after - before)
+    assert (facts.replicas_lost_percent, facts.above) == (lost, frozenset({"/nodes/n"}))

@@ -9,6 +9,7 @@ from agents.policy import entropy, personal
 from agents.policy.digests import MARK, SecretDigests, hidable
 from agents.policy.named import hide
 from agents.policy.redact import Redacted, redact
+from agents.policy.spellings import spellings
 
 KEY = b"k" * 32
 
@@ -87,6 +88,30 @@ def test_a_value_is_found_as_programs_spell_it(value: str) -> None:
     if "\ud800" not in value:
         for coded in (value.encode().hex(), value.encode().hex().upper()):
             assert known(value).hide(coded) == (MARK, 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "form"),
+    [
+        ("grö&ße 1", "gr\\u00f6&\\u00dfe 1"),
+        ("grö&ße 1", "grö\\u0026ße 1"),
+        ("grö&ße 1", "gr\\u00f6\\u0026\\u00dfe 1"),
+        ("grö&ße 1", "grö\\\\u0026ße 1"),
+        ("grö&ße 1", "gr\\\\u00f6&\\\\u00dfe 1"),
+        ("it's 'mine'", "it''s ''mine''"),
+        ("it's 'mine'", "it'\\''s '\\''mine'\\''"),
+        ("a<\"b\">'c'", "a&lt;&quot;b&quot;&gt;&#x27;c&#x27;"),
+        ("a<\"b\">'c'", "a&lt;\"b\"&gt;'c'"),
+        ("a<\"b\">'c'", "a&lt;&#34;b&#34;&gt;&#39;c&#39;"),
+        ("a/b c!~", "a%2Fb%20c%21~"),
+        ("a/b c!~", "a%2fb+c%21~"),
+        ("a/b c!~", "a%2Fb%20c!~"),
+        ("a/b c!~", "a/b%20c!~"),
+    ],
+)
+def test_a_value_is_found_in_the_spelling_of(value: str, form: str) -> None:
+    assert form in spellings(value)
+    assert known(value).hide(f"x {form} y") == (f"x {MARK} y", 1)
 
 
 def test_a_value_is_found_in_base64_with_and_without_its_padding() -> None:
