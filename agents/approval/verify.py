@@ -22,6 +22,7 @@ from agents.contracts.feedback import ControlIssued, OutcomeJudged
 from agents.policy.actions import command_of
 from agents.policy.decide import Context, Policy, Ruling
 from agents.policy.facts import facts_of
+from agents.policy.kinds import RELEASES
 from agents.policy.refusal import Refusal
 from agents.policy.render import line_of
 from agents.policy.undo import Undo, undo_of
@@ -248,8 +249,11 @@ def _check_rollback(order: ActionApproved, undo: Undo) -> None:
         )
     if rollback is None:
         return
-    facts = facts_of(rollback)
-    if (facts.kind, facts.namespace, facts.name) not in set(map(_named, order.touched)):
+    facts, own = facts_of(rollback), facts_of(order.action)
+    about = set(map(_named, order.touched))
+    if own.kind == RELEASES:  # is no object: a dry run touches what it is made of
+        about.add((own.kind, own.namespace, own.name))
+    if (facts.kind, facts.namespace, facts.name) not in about:
         raise OrderRejected(
             RejectCode.WRONG_ROLLBACK,
             f"the rollback is about {facts.kind}/{facts.name}, which the act does not touch",

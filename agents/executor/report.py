@@ -17,6 +17,8 @@ from agents.contracts.telemetry import TelemetryCollected, TelemetryKind
 from agents.policy.redact import redact
 
 NOT_DONE_EXIT = 1
+UNVERIFIED = "unverified"
+"""The act was done, and how the state is since could not be read."""
 MESSAGE_CHARS = 2000
 
 
@@ -66,7 +68,9 @@ def told(order: ActionApproved, executed: ActionExecuted) -> TelemetryCollected:
         words.append(f"{executed.result}: {executed.reason}")
     if executed.verification is not None:
         words.append(f"check: {executed.verification.detail}")
-    if executed.rolled_back:
+    if executed.reason == UNVERIFIED:
+        words.append("done, and nobody could look: read the state before anything else")
+    elif executed.rolled_back:
         words.append("rolled back: the state was worse after the act")
     elif executed.result is ActResult.DONE and executed.reason:
         words.append(f"worse after the act and not rolled back: {executed.reason}")

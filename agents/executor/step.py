@@ -27,7 +27,6 @@ from agents.contracts.execution import (
     ActIntended,
     ActionExecuted,
     ActResult,
-    Verification,
 )
 from agents.contracts.ids import IncidentId, event_id
 from agents.environments.protocol import (
@@ -39,10 +38,10 @@ from agents.environments.protocol import (
 from agents.executor.breaker import Breaker, is_bad
 from agents.executor.dryrun import dry_run, still_so
 from agents.executor.ledger import GIVEN_UP, AuditTrail, Claim, Ledger
-from agents.executor.report import about, report, settled, told
+from agents.executor.look import look, look_or_tell, unread
+from agents.executor.report import UNVERIFIED, about, report, settled, told
 from agents.policy.decide import Context, Policy, PreviewFacts, Ruling
 from agents.policy.limits import stricter
-from agents.policy.redact import redact
 from agents.probe.step import telemetry_output
 from agents.reducer import Output
 from agents.roles import Role
@@ -292,8 +291,17 @@ class ExecutorWorker:
             return report(order, ActResult.UNKNOWN, reason="no-answer", message=str(error))
         if output.exit_code != 0:
             return report(order, ActResult.FAILED, reason="command-failed", message=output.text)
-        verification = await self._verified(order)
-        if verification is None or verification.healthy or not healthy_before:
+        try:
+            verification = await look(self.cluster, order.action, self.wait)
+        except EnvironmentUnavailable as error:  # nothing shows that it is worse: no rollback
+            return report(
+                order,
+                ActResult.DONE,
+                reason=UNVERIFIED,
+                message=output.text,
+                verification=unread(error),
+            )
+        if verification.healthy or not healthy_before:
             return report(order, ActResult.DONE, message=output.text, verification=verification)
         rolled_back, reason, words = await self._rolled_back(order, shown)
         return report(
@@ -304,13 +312,6 @@ class ExecutorWorker:
             verification=verification,
             rolled_back=rolled_back,
         )
-
-    async def _verified(self, order: ActionApproved) -> Verification | None:
-        try:
-            healthy, detail = await self.cluster.verify(order.action)
-        except EnvironmentUnavailable as error:
-            return Verification(healthy=False, detail=f"could not be read: {error}")
-        return Verification(healthy=healthy, detail=redact(detail).text)
 
     async def _rolled_back(self, order: ActionApproved, shown: Preview) -> tuple[bool, str, str]:
         """Undo an act once; return whether it was undone, the reason code, and words for people.
@@ -330,8 +331,9 @@ class ExecutorWorker:
             return False, "rollback-unknown", f"the rollback was not answered: {error}"
         if output.exit_code != 0:
             return False, "rollback-failed", f"the rollback failed: {output.text}"
-        after = await self._verified(order)
-        return True, "worse", f"after the rollback: {after.detail if after else 'not verified'}"
+        after = await look_or_tell(self.cluster, order.action, self.wait)
+        reason = "worse" if after.healthy else "rollback-unhealthy"
+        return True, reason, f"after the rollback: {after.detail}"
 
     async def _repeat(self, order: ActionApproved, claim: Claim) -> ActionExecuted:
         """Return the outcome of an intent that stands already; never act on it."""
@@ -343,7 +345,7 @@ class ExecutorWorker:
             claim = await self.ledger.find(order.approval_id) or claim
         if claim.settled is not None:
             return claim.settled.executed
-        verification = await self._verified(order)
+        verification = await look_or_tell(self.cluster, order.action, self.wait)
         claim = await self.ledger.find(order.approval_id) or claim
         if claim.settled is not None:  # its writer, or another heir, came first
             return claim.settled.executed

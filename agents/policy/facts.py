@@ -44,7 +44,10 @@ _REPLACING = frozenset({"remove", "replace", "add", "move", "copy"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionFacts:
-    """One action as a policy sees it. `replicas` is -1, `image` empty where the act sets none."""
+    """One action as a policy sees it. `replicas` is -1, `image` empty where the act sets none.
+
+    refers: namespaces that a manifest names anywhere, as a volume's claim and a claim's source do.
+    """
 
     kind: str
     namespace: str | None
@@ -53,6 +56,7 @@ class ActionFacts:
     replicas: int = -1
     force: bool = False
     image: str = ""
+    refers: frozenset[str] = frozenset()
 
     @property
     def workload(self) -> str:
@@ -111,7 +115,18 @@ def _facts_of_data(action: PatchResource | ApplyManifest) -> ActionFacts:
         name=action.name,
         touches=spelled(names),
         replicas=replicas,
+        refers=frozenset(_referred(data)) if isinstance(action, ApplyManifest) else frozenset(),
     )
+
+
+def _referred(data: JsonValue) -> Iterator[str]:
+    """Yield the values of all members that are called `namespace`."""
+    if isinstance(data, dict):
+        if isinstance(namespace := data.get("namespace"), str):
+            yield namespace
+        data = list(data.values())
+    for item in data if isinstance(data, list) else ():
+        yield from _referred(item)
 
 
 def _check_same_object(action: ApplyManifest) -> None:

@@ -40,6 +40,7 @@ class Circumstances(BaseModel):
     incident's namespace alone. now: for the calendar of freezes. pods: what the dry run touched,
     None for before the dry run. replicas_lost: percent of the workload's replicas. changed: members
     that the dry run showed to differ. owners: controllers above the object, `namespace/kind/name`.
+    kinds, namespaces: of what the dry run touched beside the object. creates: all of it is new.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -58,6 +59,9 @@ class Circumstances(BaseModel):
     replicas_lost: int = Field(default=0, ge=0, le=100)
     changed: Globs = ()
     owners: Globs = ()
+    kinds: Globs = ()
+    namespaces: Globs = ()
+    creates: bool = False
     acts_this_incident: int = Field(default=0, ge=0)
     acts_this_hour: int = Field(default=0, ge=0)
     max_acts_this_incident: int = Field(default=4, ge=0)
@@ -80,6 +84,10 @@ class Circumstances(BaseModel):
                 replicas_lost_percent=self.replicas_lost,
                 changed=frozenset(self.changed),
                 above=frozenset(self.owners),
+                kinds=frozenset(self.kinds),
+                namespaces=frozenset(self.namespaces),
+                controlled=bool(self.owners),
+                creates=self.creates,
             )
         return Context(
             incident_id="asked",

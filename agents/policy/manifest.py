@@ -19,6 +19,18 @@ from agents.policy.refusal import ReasonCode, Refusal
 MAX_DEPTH = 32
 
 
+# what objects have at their top; kubectl takes any object with `items` for a list of others
+_TOP = frozenset(
+    {
+        *("apiVersion", "kind", "metadata", "spec", "status", "type", "value", "description"),
+        *("data", "binaryData", "stringData", "immutable", "rules", "roleRef", "subjects"),
+        *("aggregationRule", "webhooks", "secrets", "imagePullSecrets", "provisioner"),
+        *("automountServiceAccountToken", "parameters", "reclaimPolicy", "allowVolumeExpansion"),
+        *("mountOptions", "volumeBindingMode", "allowedTopologies", "globalDefault"),
+        "preemptionPolicy",
+    }
+)
+
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -113,6 +125,8 @@ def read_object(text: str, namespace: str | None) -> tuple[str, str | None, str,
     spelled, version, name = data.get("kind"), data.get("apiVersion"), metadata.get("name")
     if not isinstance(spelled, str) or not isinstance(version, str) or not isinstance(name, str):
         raise _bad("expected apiVersion, kind and metadata.name to be strings")
+    if strange := sorted(data.keys() - _TOP):
+        raise _bad(f"no object has a member {strange[0][:60]!r} at its top")
     kind = kind_of(spelled)
     group = version.rpartition("/")[0]
     if spelled.lower() != kind.singular or group != kind.group or kind.plural == "all":

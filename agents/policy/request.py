@@ -4,13 +4,14 @@ Invariant: every fact of the schema is there with its own type, or no question i
 operator's settings say and what the process was started with both hold.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
 import orjson
 
-from agents.contracts.action import Action, DeleteResource, Preview
+from agents.contracts.action import Action, DeleteResource, HelmRollback, Preview, Touched
 from agents.policy.facts import ActionFacts, facts_of, spelled
 from agents.policy.kinds import KINDS
 from agents.policy.limits import FreezeRule, Limits, matches, stricter
@@ -20,7 +21,7 @@ ALL_LOST = 100
 _SCALED = frozenset({"deployments", "statefulsets", "replicasets", "daemonsets"})
 
 Request = dict[str, str | dict[str, str]]
-Facts = dict[str, str | int | bool | list[str] | dict[str, int]]
+Facts = dict[str, str | int | bool | list[str] | Mapping[str, int | bool]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,8 @@ class PreviewFacts:
     replicas_lost_percent: of the workload's replicas before the act, 0 where it takes none.
     replicas: those after the act, -1 where it leaves them. changed: members of the objects
     themselves, beyond what the act names. above: what is touched and the controllers over it, as
-    `namespace/kind/name`.
+    `namespace/kind/name`. kinds, namespaces: of what is touched, "" for objects of the cluster.
+    controlled: whether a controller stands over what is touched. creates: whether all of it is new.
     """
 
     pods_affected: int
@@ -39,6 +41,10 @@ class PreviewFacts:
     replicas: int = -1
     changed: frozenset[str] = frozenset()
     above: frozenset[str] = frozenset()
+    kinds: frozenset[str] = frozenset()
+    namespaces: frozenset[str] = frozenset()
+    controlled: bool = False
+    creates: bool = False
 
     @classmethod
     def of(cls, action: Action, preview: Preview) -> Self:
@@ -56,10 +62,20 @@ class PreviewFacts:
         touched = frozenset(
             f"{one.namespace or ''}/{one.kind}/{one.name}" for one in preview.touched
         )
+        # Helm keeps its revisions in Secrets of its own
+        objects = [
+            one
+            for one in preview.touched
+            if not (isinstance(action, HelmRollback) and _is_revision(one))
+        ]
         return replace(
             facts,
             changed=frozenset(preview.changed or ()),
             above=touched.union(preview.owners or ()),
+            kinds=frozenset(one.kind for one in objects),
+            namespaces=frozenset(one.namespace or "" for one in objects),
+            controlled=bool(preview.owners),
+            creates=bool(objects) and all(one.resource_version is None for one in objects),
         )
 
     def undone(self) -> Self:
@@ -88,6 +104,10 @@ class PreviewFacts:
             replica_delta=after - before,
             replicas_lost_percent=_lost(before, after),
         )
+
+
+def _is_revision(touched: Touched) -> bool:
+    return touched.kind == "secrets" and touched.name.startswith("sh.helm.release.v1.")
 
 
 def _lost(before: int, after: int) -> int:
@@ -153,7 +173,7 @@ _FACT_TYPES: dict[str, type] = {
     **dict.fromkeys(["is_protected", "force", "freeze", "freeze_denies"], bool),
     **dict.fromkeys(["replicas", "confidence", "acts_this_incident", "acts_this_hour"], int),
     **dict.fromkeys(["max_acts_this_incident", "max_acts_this_hour"], int),
-    "touches": list,
+    **dict.fromkeys(["kinds", "namespaces", "touches"], list),
 }
 
 
@@ -167,6 +187,8 @@ def _facts(facts: ActionFacts, context: Context, limits: Limits, *, cluster_wide
         "namespace": namespace,
         "name": facts.name,
         "cluster_wide": cluster_wide,
+        "kinds": sorted({facts.kind} | (shown.kinds if shown else set())),
+        "namespaces": sorted({namespace} | facts.refers | (shown.namespaces if shown else set())),
         "in_managed_namespace": limits.manages(namespace, context.managed),
         "in_own_namespace": matches(namespace, (*context.own, *limits.own_namespaces)),
         "is_protected": any(matches(one, spared) for one in above),
@@ -195,7 +217,10 @@ def _facts(facts: ActionFacts, context: Context, limits: Limits, *, cluster_wide
         }
         if any(type(count) is not int for count in counts.values()):
             raise TypeError(f"expected counts of the dry run, got {counts}")
-        record["preview"] = counts
+        flags = {"controlled": shown.controlled, "creates": shown.creates}
+        if any(type(flag) is not bool for flag in flags.values()):
+            raise TypeError(f"expected flags of the dry run, got {flags}")
+        record["preview"] = counts | flags
     return record
 
 

@@ -121,6 +121,10 @@ class Play:
         return await self.worker.execute(self.order)
 
 
+async def at_once(_: float) -> None:
+    """Wait for nothing."""
+
+
 async def play(**stage: object) -> Play:
     """Return an approved order, a stage for it, and an Executor between them."""
     pipeline = Pipeline(script=scripted(("act", LINE)))
@@ -129,6 +133,11 @@ async def play(**stage: object) -> Play:
     ledger, audit = Clocked(), Audit()
     now = order_time(order)
     worker = replace(
-        pipeline.executor(), cluster=made, ledger=ledger, audit=audit, clock=lambda: now
+        pipeline.executor(),
+        cluster=made,
+        ledger=ledger,
+        audit=audit,
+        clock=lambda: now,
+        wait=at_once,
     )
     return Play(order, worker, made, ledger, audit)

@@ -113,6 +113,11 @@ POLICY: dict[str, list[str]] = {
         """kubectl patch deploy x --type=json -p '[{"op":"add","path":"/spec/template/spec/volumes/0/flexVolume/driver","value":"d"}]'""",
     ],
     "annotation_never_written": [
+        "kubectl annotate pod x io.kubernetes.cri-o.Devices=/dev/sda",
+        "kubectl annotate deploy x config.linkerd.io/proxy-image=evil/x",
+        "kubectl annotate pod x proxy.istio.io/config=a",
+        "kubectl annotate pod x iam.amazonaws.com/role=admin",
+        "kubectl annotate ingress x nginx.ingress.kubernetes.io/auth-tls-secret=kube-system/x",
         """kubectl patch deploy x -p '{"spec":{"template":{"metadata":{"annotations":{"sidecar.istio.io/userVolume":"{}"}}}}}'""",
         """kubectl patch deploy x -p '{"spec":{"template":{"metadata":{"annotations":{"sidecar.istio.io/userVolumeMount":"{}"}}}}}'""",
         """kubectl patch deploy x -p '{"spec":{"template":{"metadata":{"annotations":{"container.apparmor.security.beta.kubernetes.io/app":"unconfined"}}}}}'""",
@@ -150,6 +155,8 @@ POLICY: dict[str, list[str]] = {
         "kubectl delete deploy frontend",
     ],
     "bad_manifest": [
+        "kubectl apply -f - <<'EOF'\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: s}}\nEOF",
+        'kubectl create -f - <<\'EOF\'\n{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"items":[{"kind":"ClusterRoleBinding"}]}\nEOF',
         # the API server's library counts -1 from the end, and reads +0 and 00 as 0
         """kubectl patch deploy x --type=json -p '[{"op":"remove","path":"/spec/template/spec/containers/-1"}]'""",
         """kubectl patch deploy x --type=json -p '[{"op":"remove","path":"/spec/template/spec/containers/+0"}]'""",

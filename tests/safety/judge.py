@@ -20,7 +20,7 @@ def shipped() -> Policy:
 
 
 def circumstances(**changes: object) -> Context:
-    """Return an incident in `hotel-1` whose dry run touched one pod."""
+    """Return an incident in `hotel-1` whose dry run touched one pod of a controller."""
     facts: dict[str, object] = {
         "incident_id": "incident-1",
         "incident_namespace": NAMESPACE,
@@ -30,7 +30,7 @@ def circumstances(**changes: object) -> Context:
         "severity": "critical",
         "confidence": 80,
         "proposer": "aoi/observer",
-        "preview": PreviewFacts(pods_affected=1),
+        "preview": PreviewFacts(pods_affected=1, controlled=True, creates=True),
     }
     return Context(**(facts | changes))  # type: ignore[arg-type]  # wrong ones, too
 

@@ -12,6 +12,7 @@ from agents.contracts.action import (
     DeleteResource,
     PatchResource,
     Preview,
+    Touched,
 )
 from agents.contracts.incident import Task
 from agents.environments.border import Border
@@ -152,6 +153,33 @@ def test_a_pod_and_a_replica_set_of_a_protected_workload_are_protected() -> None
         patch='{"spec":{"replicas":0}}',
     )
     assert ruled(lab, patch, protected=spared) == (DENY, "protected_to_zero")
+
+
+def test_a_pod_that_no_controller_is_known_to_make_again_is_a_person_s() -> None:
+    lab = Lab(scenario())
+    pod = lab.cluster.store.listed("pods", lab.namespace)[0]["metadata"]
+    delete = DeletePod(namespace=lab.namespace, name=pod["name"])
+    shown = Border(lab).preview(delete)
+    for owners in ((), None):
+        alone = shown.model_copy(update={"owners": owners})
+        assert ruled(lab, delete, alone) == (ASK, "pod_of_nobody")
+
+
+def test_a_release_is_judged_by_what_its_rollback_touches() -> None:
+    lab = Lab(scenario())
+    rollback = read_act("helm rollback social-network 1", lab.namespace)
+
+    def touching(kind: str, namespace: str | None, name: str = "x") -> tuple[Ruling, str]:
+        touched = Touched(kind=kind, namespace=namespace, name=name, resource_version="1")
+        shown = Preview(diff="", touched=(touched,), rollback=None, pods_affected=0)
+        return ruled(lab, rollback, shown)
+
+    assert touching("services", lab.namespace)[0] is ASK
+    assert touching("rolebindings", lab.namespace) == (DENY, "kind_never_written")
+    assert touching("secrets", lab.namespace) == (DENY, "kind_never_written")
+    assert touching("secrets", lab.namespace, "sh.helm.release.v1.social-network.v2")[0] is ASK
+    assert touching("services", "other") == (DENY, "outside_the_incident")
+    assert touching("nodes", None) == (DENY, "cluster_object")
 
 
 def test_what_the_server_writes_by_itself_is_no_change() -> None:

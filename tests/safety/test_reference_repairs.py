@@ -9,6 +9,7 @@ from agents.contracts.execution import ActionExecuted, ActResult
 from agents.contracts.incident import Task
 from agents.contracts.model import ModelRequested
 from agents.contracts.plan import Submission, SubmitReason
+from agents.environments.simulated.benchmark.problems import PROBLEMS
 from agents.environments.simulated.faults.registry import FAMILIES
 from agents.environments.simulated.handles import SimulatedPreview, SimulatedRead, SimulatedWrite
 from agents.environments.simulated.lab import Lab
@@ -55,18 +56,26 @@ async def played(reference: str, way: tuple[str, ...]) -> tuple[Lab, Pipeline]:
     return lab, pipeline
 
 
-# to make an account is a right that policy leaves to people; another way is there
-LEFT_TO_PEOPLE = {"service_account": "kind_never_written"}
+REPAIRS = {family: of(family) for family in FAMILIES} | {
+    name: name for name in PROBLEMS if "-mitigation-" in name
+}
+# to make an account is a right, and a volume that is there, or one of a node's folder, is no
+# incident's own: these ways are people's
+LEFT_TO_PEOPLE = {
+    "service_account": {"kind_never_written"},
+    "redeploy_without_PV-mitigation-1": {"cluster_object", "member_never_written"},
+}
+NO_WAY_IS_LEFT = {"redeploy_without_PV-mitigation-1"}
 
 
-@pytest.mark.parametrize("family", sorted(FAMILIES))
-async def test_every_reference_repair_passes_gate_and_executor(family: str) -> None:
-    reference, passed = of(family), 0
+@pytest.mark.parametrize("repair", sorted(REPAIRS))
+async def test_every_reference_repair_passes_gate_and_executor(repair: str) -> None:
+    reference, passed = REPAIRS[repair], 0
     for way in Lab(scenario_of(reference)).ground_truth.ways:
         lab, pipeline = await played(reference, way)
         refused = [one for one in pipeline.facts(ActionRefused) if isinstance(one, ActionRefused)]
-        if refused and family in LEFT_TO_PEOPLE:
-            assert {one.reason for one in refused} == {LEFT_TO_PEOPLE[family]}
+        if refused and repair in LEFT_TO_PEOPLE:
+            assert {one.reason for one in refused} <= LEFT_TO_PEOPLE[repair]
             continue
         assert refused == [], way
         executed = pipeline.facts(ActionExecuted)
@@ -74,4 +83,4 @@ async def test_every_reference_repair_passes_gate_and_executor(family: str) -> N
         assert results == [ActResult.DONE] * len(way), (way, executed)
         assert lab.judge(ANSWERED).strict, (way, lab.judge(ANSWERED).reason)
         passed += 1
-    assert passed
+    assert bool(passed) is (repair not in NO_WAY_IS_LEFT)

@@ -5,6 +5,7 @@ import pytest
 from agents.contracts.action import ApplyManifest, SetEnv, SetResources
 from agents.contracts.command import Flag, Target
 from agents.policy.actions import action_of, read_act
+from agents.policy.facts import facts_of
 from agents.policy.inner import inner_access
 from agents.policy.manifest import MAX_DEPTH, read_document, read_object
 from agents.policy.mongo import MongoCall, read_mongo
@@ -84,6 +85,18 @@ def test_a_document_may_be_so_deep_and_no_deeper() -> None:
                     read_document(text)
     flat = "\n".join(f"a{n}: {{b: [c]}}" for n in range(MAX_DEPTH * 2))
     assert read_document(flat) == {f"a{n}": {"b": ["c"]} for n in range(MAX_DEPTH * 2)}
+
+
+@pytest.mark.parametrize("member", ["items", "Items", "namespace"])
+def test_what_kubectl_would_take_for_a_list_is_no_object(member: str) -> None:
+    text = f'{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"a"}},"{member}":[]}}'
+    with pytest.raises(Refusal, match=f"no object has a member '{member}' at its top") as caught:
+        read_object(text, "shop")
+    assert caught.value.code == "bad_manifest"
+    named = {"kind": "configmaps", "namespace": "shop", "name": "a"}
+    typed = ApplyManifest(mode="apply", manifest=text, **named)  # as no parser would make it
+    with pytest.raises(Refusal, match="at its top"):
+        facts_of(typed)
 
 
 def test_the_namespace_of_an_object_is_the_line_s_or_its_own() -> None:

@@ -281,6 +281,10 @@ def test_what_is_missing_is_told() -> None:
             {"preview": PreviewFacts(pods_affected=True)},
             "expected counts of the dry run, got {'pods_affected': True, ",
         ),
+        (
+            {"preview": PreviewFacts(pods_affected=1, controlled=1)},
+            "expected flags of the dry run, got {'controlled': 1, ",
+        ),
     ],
 )
 def test_a_fact_of_another_type_raises(changes: dict[str, object], told: str) -> None:
@@ -293,11 +297,20 @@ def test_a_fact_of_another_type_raises(changes: dict[str, object], told: str) ->
 def test_the_facts_of_an_act_are_the_process_s_and_the_folder_s() -> None:
     text = 'own_namespaces = ["hotel-1"]\nprotected_workloads = ["hotel-1/deployments/g*"]\n'
     limits = read_limits(f"{text}[rates]\nacts_per_incident = 2\nacts_per_hour = 90\n")
-    preview = PreviewFacts(pods_affected=3, replica_delta=-1, replicas_lost_percent=25)
+    preview = PreviewFacts(
+        pods_affected=3,
+        replica_delta=-1,
+        replicas_lost_percent=25,
+        kinds=frozenset({"pods"}),
+        namespaces=frozenset({"other"}),
+        controlled=True,
+    )
     changes = {"severity": "CRITICAL", "acts_this_incident": 1, "acts_this_hour": 5}
     facts = seen_facts(RESTART, context(preview=preview, **changes), limits)
     assert facts == {
         "kind": "deployments",
+        "kinds": ["deployments", "pods"],
+        "namespaces": ["hotel-1", "other"],
         "namespace": "hotel-1",
         "name": "geo",
         "cluster_wide": False,
@@ -317,7 +330,13 @@ def test_the_facts_of_an_act_are_the_process_s_and_the_folder_s() -> None:
         "max_acts_this_hour": 60,
         "freeze": False,
         "freeze_denies": False,
-        "preview": {"pods_affected": 3, "replica_delta": -1, "replicas_lost_percent": 25},
+        "preview": {
+            "pods_affected": 3,
+            "replica_delta": -1,
+            "replicas_lost_percent": 25,
+            "controlled": True,
+            "creates": False,
+        },
     }
     asked = request_of(RESTART, context(), limits)
     assert asked["principal"] == {"type": "Proposer", "id": "aoi/observer"}
