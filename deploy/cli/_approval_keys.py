@@ -27,11 +27,15 @@ KeyFile = Annotated[
 ]
 Ring = Annotated[Path | None, typer.Option("--keyring", help="Default: <state>/keyring.json.")]
 Moment = Annotated[datetime | None, typer.Option(formats=FORMATS, help="UTC.")]
+Purposes = Annotated[
+    list[Purpose] | None,
+    typer.Option("--purpose", help="What it may sign; once for each. Default: approve."),
+]
 
 
 def keygen(  # noqa: PLR0913, PLR0917 - the options of a command
     name: Annotated[str, typer.Argument(help="As whom the key signs.")],
-    purpose: Annotated[Purpose, typer.Option(help="What it may sign.")] = Purpose.APPROVE,
+    purposes: Purposes = None,
     key: KeyFile = None,
     keyring: Ring = None,
     replace: Annotated[
@@ -70,7 +74,7 @@ def keygen(  # noqa: PLR0913, PLR0917 - the options of a command
             for one in known
         )
         drawn = SigningKey.generate()
-        entry = drawn.entry(name, purpose).model_copy(
+        entry = drawn.entry(name, *(purposes or [Purpose.APPROVE])).model_copy(
             update={"not_before": begins, "not_after": ends}
         )
         aside = _set_aside(target) if rotate and target.exists() else None

@@ -116,3 +116,15 @@ def test_the_embedded_keys_keep_what_was_rotated_and_revoked(tmp_path: Path, aoi
     before = ring(tmp_path).keys
     keys.settle(files, tmp_path / "keyring.json")
     assert ring(tmp_path).keys == before
+
+
+def test_the_gate_s_key_is_drawn_for_both_of_its_purposes(tmp_path: Path, aoi: Run) -> None:
+    aoi("keygen", "gate", "--purpose", "gate", "--purpose", "audit")
+    (held,) = ring(tmp_path).keys
+    assert held.purposes == set(keys.HOLDERS["gate"])
+
+
+def test_no_key_is_drawn_for_purposes_that_one_holder_can_t_have(tmp_path: Path, aoi: Run) -> None:
+    told = aoi("keygen", "gate", "--purpose", "gate", "--purpose", "approve", fails=True).output
+    assert "the gate's key can be no person's" in told
+    assert not (tmp_path / "keys").exists()
