@@ -47,6 +47,8 @@ DEFAULT_MODEL = "default"
 LEFT_OPEN = {"topic_prefix", "replication_factor"}
 """What may be said in the environment beside a credential file."""
 
+KEYGEN = "`aoi approvals keygen NAME` draws a key and adds it to the keyring"
+
 
 @dataclass(frozen=True, slots=True)
 class Wired:
@@ -307,9 +309,9 @@ def _policy(settings: GateSettings) -> "PolicyFolder":
         raise Fatal(f"the policy can't be used (see `aoi policy test`): {error}") from error
 
 
-def _existing(path: Path) -> Path:
+def _existing(path: Path, remedy: str = KEYGEN) -> Path:
     if not path.is_file():
-        raise Fatal(f"expected a file at {path}; `aoi keys` makes keys and keyring")
+        raise Fatal(f"expected a file at {path}; {remedy}")
     return path
 
 
@@ -317,5 +319,6 @@ def _connection() -> Connection:
     settings = EnvironmentSettings()
     if settings.url is None or settings.token_file is None:
         raise Fatal("expected AOI_ENVIRONMENT__URL and AOI_ENVIRONMENT__TOKEN_FILE")
-    token = _existing(settings.token_file).read_text(encoding="utf-8").strip()
+    file = _existing(settings.token_file, "AOI_ENVIRONMENT__TOKEN_FILE names it")
+    token = file.read_text(encoding="utf-8").strip()
     return Connection(url=settings.url, token=token, timeout=settings.timeout_seconds)

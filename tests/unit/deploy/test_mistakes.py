@@ -13,12 +13,14 @@ from typer.testing import CliRunner
 from agents.approval.keyring import Keyring, KeyringInvalid, Purpose, write_keyring
 from agents.approval.signing import SigningKey
 from agents.roles import ZONES, Role, Zone
-from agents.settings import GateSettings
+from agents.settings import GateSettings, Places
+from agents.worker import Fatal
 from deploy.cli import approvals, dlq, learn, run
 from deploy.cli._faults import told
 from deploy.cli._signer import signer
 from deploy.embedded.shipped import SHIPPED_MODEL
 from deploy.embedded.supervisor import Program, Supervisor
+from streams import wiring
 from streams.settings import KafkaSettings
 
 ROOT = Path(__file__).parents[3]
@@ -139,6 +141,21 @@ def test_zones_need_an_environment(
     assert "AOI_ENVIRONMENT__TOKEN_FILE for probe, preview, executor" in said
     assert "AOI_ENVIRONMENT__URL" not in said
     assert run.completed(ZONES[Zone.GATE]) == {}
+
+
+def test_a_role_without_its_key_names_the_command_that_draws_one(tmp_path: Path) -> None:
+    with pytest.raises(Fatal, match=r"gate\.key; `aoi approvals keygen NAME` draws"):
+        wiring.build(Role.GATE, KafkaSettings(), Places(state_dir=tmp_path))
+    assert CliRunner().invoke(approvals.app, ["keygen", "--help"]).exit_code == 0
+
+
+def test_a_token_file_that_is_not_there_is_told_by_its_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AOI_ENVIRONMENT__URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AOI_ENVIRONMENT__TOKEN_FILE", str(tmp_path / "gone.token"))
+    with pytest.raises(Fatal, match=r"gone\.token; AOI_ENVIRONMENT__TOKEN_FILE names it"):
+        wiring.build(Role.PREVIEW, KafkaSettings(), Places(state_dir=tmp_path))
 
 
 def test_the_shipped_model_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
