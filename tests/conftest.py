@@ -26,12 +26,12 @@ from streams.settings import KafkaSettings
 from streams.topics import TOPICS
 
 REAPER = Path(__file__).with_name("reaper.py")
-KEPT = frozenset({"AOI_CACHE_DIR", "AOI_MAVEN_REPOSITORY"})
+KEPT = frozenset({"AOI_CACHE_DIR", "AOI_KUBELITE", "AOI_MAVEN_REPOSITORY"})
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _clean_environment() -> Iterator[None]:
-    """Hide the caller's AOI settings from every test; the cache of jars is shared."""
+    """Hide the caller's AOI settings from every test; what they need of the machine stays."""
     hidden = {
         name: os.environ.pop(name)
         for name in list(os.environ)

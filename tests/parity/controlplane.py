@@ -1,7 +1,8 @@
 """A real Kubernetes control plane on loopback: etcd, API server, controllers, scheduler, kwok.
 
-Invariant: every process is a child of this one, in a folder of its own, and ends with the context;
-`freeze` ends all but etcd and the API server, so that nothing moves but what a command changes.
+Invariant: every process is a child of this one, in a folder of its own, and ends with the context,
+or with this process where that is killed; `freeze` ends all but etcd and the API server, so that
+nothing moves but what a command changes.
 """
 
 from __future__ import annotations
@@ -176,7 +177,7 @@ class ControlPlane:
         log = (self.place / f"{name}.log").open("wb")
         self._logs.append(log)
         self._running[name] = subprocess.Popen(
-            [str(self.program), name, *arguments],
+            ["setpriv", "--pdeathsig=KILL", str(self.program), name, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
