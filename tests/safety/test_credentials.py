@@ -5,7 +5,6 @@ user can't become another. Files are written by the product's own code, in a fol
 enter, so that it is their mode which protects them.
 """
 
-import multiprocessing
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -19,9 +18,9 @@ from agents.roles import ZONES, Zone
 from deploy.embedded import credentials, keys
 from deploy.embedded.credentials import settle, write_private
 from deploy.embedded.stack import credentials as credentials_of
+from tests.safety.users import as_user, two_uids
 
 EXECUTOR_UID, PROBE_UID = 64_101, 64_102
-two_uids = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become two other users")
 
 
 @pytest.fixture
@@ -31,26 +30,6 @@ def shared() -> Iterator[Path]:
         path = Path(name)
         path.chmod(0o1777)
         yield path
-
-
-def as_user(uid: int, work: Callable[[], object]) -> str:
-    """Do something as another user and return what came of it: `done`, or an error's name."""
-    receive, send = multiprocessing.Pipe(duplex=False)
-
-    def child() -> None:
-        try:
-            os.setgroups([])
-            os.setgid(uid)
-            os.setuid(uid)
-            work()
-            send.send("done")
-        except BaseException as error:  # noqa: BLE001 - its name is the answer
-            send.send(type(error).__name__)
-
-    process = multiprocessing.get_context("fork").Process(target=child)
-    process.start()
-    process.join(30)
-    return str(receive.recv()) if receive.poll() else "no answer"
 
 
 WRITERS: dict[str, tuple[str, Callable[[Path], object]]] = {
