@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from agents.contracts.command import Access
 from agents.policy.mongo import MONGO_SHELLS, read_mongo
 from agents.policy.named import is_secret_name
+from agents.policy.redact import redact
 from agents.policy.refusal import ReasonCode, Refusal
 
 PROGRAMS = "env, printenv, cat, nslookup, curl, wget, mongo, mongosh"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_UNTOLD = "Xq7xXq7x"  # a value that only its name may hide
 _LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL}){{0,5}}")
 # no query, no percent sign and no segment that begins with a dot: a path means what it says
@@ -32,9 +34,14 @@ _PROC = re.compile(
     r"/proc/(?:meminfo|cpuinfo|loadavg|uptime|mounts|net/(?:tcp|tcp6|dev)"
     r"|(?:1|self)/(?:status|limits|cgroup))"
 )
-# a file whose path has one of these words is kept shut
+# a file whose path has one of these words, or ends so, is kept shut
 _SHUT = re.compile(
-    r"secret|token|passw|shadow|credential|private|/\.|\.\.|ssh|kubernetes|\.key|\.pem|ssl/|sudoers",
+    r"secret|token|passw|pgpass|shadow|credential|private|/\.|\.\.|ssh|\.key|\.pem|ssl/|sudoers"
+    r"|kubernetes|kube-?config|kubelet|rancher|k3s|rke2|k0s|/admin\.conf|service-?_?account"
+    r"|key-?_?(?:store|ring|tab|file)|trust-?_?store|/id_(?:rsa|dsa|ecdsa|ed25519)|key[34]\.db"
+    r"|netrc|htdigest|userlist|sasl|cookie|vault|wallet|wireguard|jwt|/auth\.json|dockerconfig"
+    r"|dockercfg|msmtprc|fetchmailrc|debian\.cnf|clients?\.cnf|mylogin"
+    r"|\.(?:jks|jceks|bcfks|p12|p8|pfx|pkcs12|der|ppk|kdbx?|asc|gpg|pgp|ovpn|sso|acl)\Z",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # to curl an address, written as one number
@@ -98,15 +105,21 @@ def _printenv(arguments: tuple[str, ...]) -> None:
     for argument in arguments:
         if _VARIABLE.fullmatch(argument) is None:
             raise _argument("printenv", "names of variables", argument)
-        if is_secret_name(argument):
+        if _says_secret(argument):
             raise _argument("printenv", "no name that says its value is secret", argument)
+
+
+def _says_secret(name: str) -> bool:
+    """Return whether redaction would hide the value if it stood behind its name."""
+    return is_secret_name(name) or redact(f"{name}={_UNTOLD}").count > 0
 
 
 def _cat(arguments: tuple[str, ...]) -> None:
     if not arguments:
         raise _argument("cat", "the absolute path of a file", "nothing")
     for path in arguments:
-        open_ = path.startswith(_READABLE) and not _SHUT.search(path)
+        named = any(_says_secret(part.partition(".")[0]) for part in path.split("/"))
+        open_ = path.startswith(_READABLE) and not _SHUT.search(path) and not named
         if _PATH.fullmatch(path) is None or not (open_ or _PROC.fullmatch(path)):
             raise _argument("cat", f"a file below {', '.join(_READABLE)}, no secret", path)
 
