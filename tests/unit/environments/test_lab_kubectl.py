@@ -9,7 +9,7 @@ from agents.contracts.incident import Task
 from agents.environments.protocol import ActionRejected
 from agents.environments.simulated.handles import SimulatedPreview, SimulatedRead, SimulatedWrite
 from agents.environments.simulated.incidents import generate
-from agents.environments.simulated.kubectl.jsonpath import evaluate
+from agents.environments.simulated.kubectl.jsonpath import BadTemplate, evaluate
 from agents.environments.simulated.lab import Lab
 from agents.environments.simulated.objects.patching import inverse, json_patch, merge, strategic
 from agents.environments.simulated.objects.quantity import amount, memory_text
@@ -176,6 +176,29 @@ def test_jsonpath_templates() -> None:
     assert evaluate(data, '{.items[?(@.m.n=="b")].m.n}') == "b"
     assert evaluate(data, "{.items[-1].m.n}") == "b"
     assert evaluate(data, "{.nothing}") == ""
+
+
+@pytest.mark.parametrize(
+    ("template", "printed"),
+    [
+        ("{.l[*]} {.m.*}", "1 2 3 v w"),
+        ("{.m[*]}", ""),
+        ("{range .i[*]}{$.n} {@.n},{end}", "a a,b b,"),
+        ("{range $.i[*]}{.n}{end}", "ab"),
+        (".m.k", ".m.k"),
+        ("{.l[0,2]} {.l[2, 0]} {.i[0,-1].n}", "1 3 3 1 a b"),
+        ("{.l[0:3:2]} {.l[::2]} {.l[1:2]} {.l[-1:]}", "1 3 1 3 2 3"),
+    ],
+)
+def test_a_jsonpath_means_what_it_means_to_kubectl(template: str, printed: str) -> None:
+    data = {"m": {"k": "v", "j": "w"}, "l": [1, 2, 3], "i": [{"n": "a"}, {"n": "b"}], "n": "r"}
+    assert evaluate(data, template) == printed
+
+
+@pytest.mark.parametrize("index", ["-:1", "0:2:0", "0,", "a"])
+def test_an_index_that_is_no_number_is_an_error(index: str) -> None:
+    with pytest.raises(BadTemplate, match=f"invalid array index {index}"):
+        evaluate({"l": [1, 2]}, f"{{.l[{index}]}}")
 
 
 def test_quantities_and_selectors() -> None:

@@ -13,7 +13,8 @@ import orjson
 _TOKEN = re.compile(
     r"\.\.?(?P<field>(?:[A-Za-z0-9_$/-]|\\.)+)|\.(?P<star>\*)"
     r"|\[(?P<quoted>'[^']*'|\"[^\"]*\")\]|\[(?P<all>\*)\]|\[(?P<index>-?\d+)\]"
-    r"|\[(?P<slice>-?\d*:-?\d*)\]|\[\?\((?P<filter>[^)]*)\)\]"
+    r"|\[(?P<union>-?\d+(?: *, *-?\d+)+)\]"
+    r"|\[(?P<slice>(?:-?\d+)?:(?:-?\d+)?(?::(?:[1-9]\d*)?)?)\]|\[\?\((?P<filter>[^)]*)\)\]"
 )
 _FILTER = re.compile(r"^@(?P<path>[^=!<>\s]*)\s*(?:(?P<op>==|!=|>=|<=|>|<)\s*(?P<value>.+))?$")
 _BLOCK = re.compile(r"\{((?:[^{}'\"]|'[^']*'|\"[^\"]*\")*)\}")
@@ -49,28 +50,27 @@ def _problem(rest: str) -> str:
 
 
 def _step(item: Any, match: re.Match[str]) -> list[Any]:  # noqa: ANN401 - JSON
-    if match["star"] or match["all"]:
-        if isinstance(item, dict):
-            return list(item.values())
-        return list(item) if isinstance(item, list) else []
-    if match["index"]:
-        index = int(match["index"])
-        return [item[index]] if isinstance(item, list) and -len(item) <= index < len(item) else []
-    if match["slice"]:
-        begin, _, end = match["slice"].partition(":")
-        part = slice(int(begin) if begin else None, int(end) if end else None)
-        return list(item[part]) if isinstance(item, list) else []
-    if match["filter"]:
-        return (
-            [entry for entry in item if _holds(entry, match["filter"])]
-            if isinstance(item, list)
-            else []
-        )
+    if match["star"] and isinstance(item, dict):
+        return list(item.values())
+    if not (match["field"] or match["quoted"]):
+        return _of_list(item, match) if isinstance(item, list) else []
     spelled = match["quoted"][1:-1] if match["quoted"] else match["field"]
     name = re.sub(r"\\(.)", r"\1", spelled)
     if match.group().startswith(".."):
         return _anywhere(item, name)
     return [item[name]] if isinstance(item, dict) and name in item else []
+
+
+def _of_list(items: list[Any], match: re.Match[str]) -> list[Any]:
+    if match["star"] or match["all"]:
+        return list(items)
+    if match["slice"]:
+        begin, end, step = (f"{match['slice']}:").split(":")[:3]
+        return items[int(begin or 0) : int(end) if end else None : int(step or 1)]
+    if match["filter"]:
+        return [item for item in items if _holds(item, match["filter"])]
+    indices = map(int, (match["union"] or match["index"]).split(","))
+    return [items[index] for index in indices if -len(items) <= index < len(items)]
 
 
 def _anywhere(item: Any, name: str) -> list[Any]:  # noqa: ANN401 - JSON
@@ -127,11 +127,10 @@ def shown(value: Any) -> str:  # noqa: ANN401 - JSON
 
 
 def evaluate(data: Any, template: str) -> str:  # noqa: ANN401 - JSON
-    """Return the output of a whole template: text, `{paths}`, `{range}` ... `{end}`."""
-    if "{" not in template:
-        template = (
-            f"{{{template}}}" if template.startswith((".", "$", "@", "[")) else f"{{.{template}}}"
-        )
+    """Return the output of a whole template: text, `{paths}`, `{range}` ... `{end}`.
+
+    `$` is the object of its range, as `@` is: kubectl skips both.
+    """
     parts: list[tuple[bool, str]] = []
     position = 0
     for match in _BLOCK.finditer(template):
@@ -145,11 +144,11 @@ def evaluate(data: Any, template: str) -> str:  # noqa: ANN401 - JSON
         if action and re.search(r"\[[^\]'\"]*$", text):
             raise BadTemplate("unterminated array")
     parts.append((False, rest))
-    out, _ = _run(data, data, parts, 0)
+    out, _ = _run(data, parts, 0)
     return out
 
 
-def _run(root: Any, data: Any, parts: list[tuple[bool, str]], start: int) -> tuple[str, int]:  # noqa: ANN401 - JSON
+def _run(data: Any, parts: list[tuple[bool, str]], start: int) -> tuple[str, int]:  # noqa: ANN401 - JSON
     out: list[str] = []
     index = start
     while index < len(parts):
@@ -158,14 +157,14 @@ def _run(root: Any, data: Any, parts: list[tuple[bool, str]], start: int) -> tup
             out.append(text)
         elif text.startswith("range"):
             stop = index + 1
-            for item in values_at(root if text[5:].strip().startswith("$") else data, text[5:]):
-                piece, stop = _run(root, item, parts, index + 1)
+            for item in values_at(data, text[5:]):
+                piece, stop = _run(item, parts, index + 1)
                 out.append(piece)
             index = stop if stop > index + 1 else _end_of(parts, index + 1)
         elif text == "end":
             return "".join(out), index
         else:
-            out.append(_action(root, data, text))
+            out.append(_action(data, text))
         index += 1
     return "".join(out), index
 
@@ -183,15 +182,14 @@ def _end_of(parts: list[tuple[bool, str]], start: int) -> int:
     raise BadTemplate("not in range, nothing to end")
 
 
-def _action(root: Any, data: Any, text: str) -> str:  # noqa: ANN401 - JSON
+def _action(data: Any, text: str) -> str:  # noqa: ANN401 - JSON
     if text[:1] in "'\"" and text[-1:] == text[:1]:
         return text[1:-1].replace("\\n", "\n").replace("\\t", "\t")
     pieces = re.findall(r"(?:[^\s'\"\[]|\[[^\]]*\]|'[^']*'|\"[^\"]*\")+", text)
     found = []
     for piece in pieces:
         if piece[0] in "'\"":
-            found.append(_action(root, data, piece))
+            found.append(_action(data, piece))
             continue
-        base = root if piece.startswith("$") else data
-        found.append(" ".join(shown(value) for value in values_at(base, piece)))
+        found.append(" ".join(shown(value) for value in values_at(data, piece)))
     return " ".join(found)
