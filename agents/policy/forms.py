@@ -117,8 +117,10 @@ FORMS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         "credentials",
         ("://",),
         re.compile(
-            r"(?P<keep>://)(?!\[redacted:)[^\s/@\"'<>]{0,256}:(?!\d{1,5}/)"
-            r"(?:(?!://)[^\s\"'<>]){0,256}(?=@)"
+            # only of http one writes a port, a path and an `@`; an image has its digest behind one
+            r"(?:(?P<keep>(?<!http)(?<!https)(?<!ws)(?<!wss)://)(?!\[redacted:)[^\s/@\"'<>]{0,256}:"
+            r"|(?P<keep_too>://)(?!\[redacted:)[^\s/@\"'<>]{0,256}:(?!\d{1,5}/))"
+            r"(?:(?!://)[^\s\"'<>]){0,256}(?=@(?!sha256:[0-9a-f]{64}))"
         ),
     ),
     (
@@ -166,6 +168,15 @@ FORMS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         "authorization",
         ("earer ", "asic ", "EARER ", "ASIC "),
         re.compile(r"(?P<keep>\b(?i:bearer|basic) {1,4})(?=[^\s]{0,200}[0-9=])[\w.~+/=-]{12,4096}"),
+    ),
+    (
+        # of three digits, as many as a number that says nothing
+        "value",
+        ("cvv", "CVV", "Cvv", "cvc", "CVC", "Cvc"),
+        re.compile(
+            r"(?P<keep>(?<![a-z])(?i:cvv|cvc)2?\\{0,7}[\"']?[ \t]{0,4}[:=][ \t]{0,16}\\{0,7}[\"']?)"
+            r"[0-9]{3,4}(?!\w)"
+        ),
     ),
     (
         "e-mail",

@@ -24,8 +24,8 @@ NEEDLES = (
     ),
 )
 _LONG_STEM = (
-    r"pass(?:word|wd|phrase|code)|secret(?:[_-]key(?:[_-]base)?)?|token|cookie|credentials?"
-    r"|api[_-]?key|private[_-]?key|access[_-]?key(?:[_-]?id)?|auth[_-]?key|account_?key"
+    r"pass(?:word|wd|phrase|code)s?|secret(?:[_-]key(?:s|[_-]base)?)?|token|cookies?|credentials?"
+    r"|api[_-]?keys?|private[_-]?keys?|access[_-]?key(?:s|[_-]?id)?|auth[_-]?keys?|account_?key"
     r"|(?:shared|signing|encryption|master|jwt|hmac|session|cipher|license|stripe|webhook)_key"
     r"|client-key-data|pgpass|requirepass|masterauth|authorization"
 )
@@ -42,14 +42,33 @@ _ABOUT = (
     r"|MIN|MAX|COUNT|LIMITS?|ENABLED?|DISABLED?|REQUIRED|TYPE|KIND|VERSION|IDS?|MODE|POLICY|HEADER"
     r"|PREFIX|SUFFIX|FORMAT|ALGORITHM|ALG|ISSUER|AUDIENCE|SCOPES?|DOMAIN|REF|ROTATION|PROVIDER"
     r"|STORE|BACKEND|MANAGER|USER|USERNAME|REGION|NAMESPACE|ENV|SOURCE|METHOD|CACHE|RESET|CHANGED"
-    r"|THROUGH|PROTO|TCP|UDP|ARN|VALIDATION|CHECK|STATUS|ERROR|NOT|INVALID|FAILED|MISSING"
+    r"|THROUGH|PROTO|TCP|UDP|ARN|VALIDATION|CHECK|STATUS|ERROR|NOT|INVALID|FAILED|MISSING|FOUND"
+    r"|REQUESTS?|TOTAL|RATE|BUCKET|STRATEGY|DESCRIPTION|PLUGIN|CLASS|REVIEW"
 )
 _TELLS_ABOUT = rf"(?:_[A-Z0-9]{{1,32}}){{0,8}}_(?:{_ABOUT})(?![A-Z0-9])"
-_SUFFIX = (
-    rf"(?:_?[0-9]{{1,4}}|(?-i:(?!{_TELLS_ABOUT})(?:_[A-Z0-9]{{1,32}}){{1,4}})"
-    r"|[._-](?:primary|secondary|prod|production|staging|dev|test|old|new|current|previous|value))?"
+_WHICH = (
+    "primary|secondary|prod|production|staging|dev|test|old|new|current|previous|value|main|master"
+    "|replica|root|admin|default|backup|plain"
 )
-_NAME = rf"(?:{_LONG_STEM}|{_SHORT_STEM}){_SUFFIX}"
+_SUFFIX = (
+    rf"(?:_?[0-9]{{1,4}}|(?!{_TELLS_ABOUT})(?:_[A-Z0-9]{{1,32}}){{1,4}}"
+    rf"|[._-](?:{_WHICH})|(?-i:V[0-9]{{1,4}}|(?:{'|'.join(map(str.title, _WHICH.split('|')))})"
+    r"(?![a-z])))?"
+)
+# of `tokens` and `secrets` one also tells how many there are, and what Secrets are called
+_COUNTED = r"[0-9]{1,9}(?!\w)|\[[ ]{0,4}(?:\\{0,7}[\"']?\{|map\[|\])"
+_CALLED = r"\[?\\{0,7}[\"']?[a-z]{1,63}(?:[.-][a-z0-9.-]{1,190})?(?=[\s,\"'\]\\]|\Z)"
+_PLURAL = (
+    r"(?:(?<!pull)(?<!pull[_-])(?:secret|token)s(?=\\{0,7}[\"']?[ \t]{0,4}"
+    rf"(?:(?::=|=>|=)[ \t]{{0,256}}+(?!{_COUNTED})"
+    rf"|:(?!//)[ \t]{{0,256}}+(?!{_COUNTED}|{_CALLED}))\S)"
+    r"|tokens(?=[\"']?[ \t]{0,4}:[ \t]{0,16}(?:\[[ \t]{0,16})?\Z)"
+    r"|(?-i:(?<=_)(?<!MAX_)(?<!MIN_)(?<!NUM_)(?:SECRETS|TOKENS))"
+    r"(?![\w.-]|\\{0,7}[\"']?[ \t]{0,4}[:=]))"
+)
+_NAME = rf"(?:{_PLURAL}|(?:{_LONG_STEM}|{_SHORT_STEM}){_SUFFIX})"
+_COMMENT = r"(?:[ \t]{1,16}#[^\n]{0,256})?"
+_MEMBER = r"(?:value|data|plaintext|content)"
 _GLUE = (
     r"\\{0,7}[\"']?[ \t]{0,4}(?::=|=>|=|:(?!//))[ \t]{0,256}"
     r"(?:[&!]{1,2}[\w/-]{1,64}[ \t]{1,4})?(?:\"\"|'')?"
@@ -71,7 +90,8 @@ _LINE = re.compile(
     re.IGNORECASE,
 )
 _VARIABLE_LINE = re.compile(
-    rf"(?P<keep>[^\n]*{_NAME}\n[ \t]*value: )(?P<value>(?P<first>[^\s\"'\[{{|>\\]\S*)[^\n]*)",
+    rf"(?P<keep>[^\n]*{_NAME}[\"']?{_COMMENT}\n[ \t]*value: )"
+    r"(?P<value>(?P<first>[^\s\"'\[{|>\\]\S*)[^\n]*)",
     re.IGNORECASE,
 )
 _ANOTHER = re.compile(r"[\s;&,][A-Za-z_][\w.-]*[ ]?[=:]")
@@ -83,12 +103,32 @@ _LISTED = re.compile(
 )
 # the environment of a container in YAML, JSON or Go: the value stands after the name
 _ENV_PAIR = re.compile(
-    rf"(?P<keep>{_NAME}\\{{0,7}}[\"']?(?:,\s{{0,80}}|\s{{1,80}})\\{{0,7}}[\"']?"
-    rf"value\\{{0,7}}[\"']?(?:: ?|=))(?P<value>{_VALUE})",
+    rf"(?P<keep>{_NAME}\\{{0,7}}[\"']?(?:,\s{{0,80}}|\s{{1,80}}|{_COMMENT}\n\s{{1,80}})"
+    rf"\\{{0,7}}[\"']?value\\{{0,7}}[\"']?(?:: ?|=))(?P<value>{_VALUE})",
     re.IGNORECASE,
 )
+# `<password>x</`, `<entry key="password">x</`
 _ELEMENT = re.compile(
-    rf"(?P<keep><[\w.:-]{{0,64}}{_NAME}>)(?P<value>[^<\n]{{1,4096}})(?=</)", re.IGNORECASE
+    rf"(?P<keep><(?:[\w.:-]{{0,64}}{_NAME}(?:[ \t][^<>\n]{{0,256}})?|[\w.:-]{{1,64}}[ \t]"
+    rf"[^<>\n]{{0,256}}?[\"'][\w.-]{{0,64}}?{_NAME}[\"'][^<>\n]{{0,256}})>[ \t]{{0,8}}"
+    r"(?:<value>|<!\[CDATA\[)?)(?P<value>[^<\n]{1,4096})(?=</)",
+    re.IGNORECASE,
+)
+# `"password": {"type": "plain", "value": "x"}`
+_NESTED = re.compile(
+    rf"(?P<keep>{_NAME}\\{{0,7}}[\"']?[ \t]{{0,4}}[:=][ \t]{{0,16}}\{{[ \t]{{0,16}}"
+    rf"(?:[^{{}}\n]{{0,256}}?[, ])??\\{{0,7}}[\"']?{_MEMBER}\\{{0,7}}[\"']?[ \t]{{0,4}}[:=]"
+    rf"[ \t]{{0,16}})(?P<value>{_VALUE})",
+    re.IGNORECASE,
+)
+_MEMBER_LINE = re.compile(
+    rf"(?P<keep>[ \t]*[\"']?{_MEMBER}[\"']?[ \t]{{0,4}}:[ \t]{{1,16}})"
+    r"(?P<value>(?P<first>[^\s\"'\[{|>&!\\][^\s,;]*)[^\n]*?)(?=,?[ \t]{0,16}\Z)",
+    re.IGNORECASE,
+)
+_MEMBER_QUOTED = re.compile(
+    rf"(?P<keep>[ \t]*[\"']?{_MEMBER}[\"']?[ \t]{{0,4}}:[ \t]{{0,16}})(?P<value>{_VALUE})",
+    re.IGNORECASE,
 )
 # with the text, lower case, without which it cannot match
 _INLINE = (
@@ -97,6 +137,7 @@ _INLINE = (
     ("-", _OPTION),
     ("-", _LISTED),
     ("</", _ELEMENT),
+    ("{", _NESTED),
 )
 _SPARED = re.compile(
     r"(?:basic|bearer|token|digest|negotiate|aws4-hmac-sha256)(?: \[redacted:.*)?|"
@@ -105,23 +146,39 @@ _SPARED = re.compile(
     r"|(?-i:\$[A-Z_][A-Z0-9_]*)|[({\[]+|optional[:.]?"
     r"|/(?:etc|var|run|mnt|opt|usr|home|root|tmp|app|config|secrets?|vault|data|proc|srv|dev|api"
     r"|auth|oauth2?|token|login|v[0-9]|credentials|certs?|keys)(?:/[\w.-]+)*/?"
-    r"|incorrect|invalid|failed|expired|missing|required|mismatch|unauthorized|authentication"
+    r"|#|incorrect|invalid|failed|expired|missing|required|mismatch|unauthorized|authentication"
     r"|not|is|was|for",
     re.IGNORECASE,
+)
+# a setting of two words is none; other words that are spared begin what is told of a secret
+_SWITCH = frozenset({"true", "false", "yes", "on", "off"})
+_TOLD = re.compile(
+    r"[(\[\"']?(?:redacted:)?(?:[A-Za-z'-]++|[a-z]+(?:[-._/][a-z0-9]+)*+|[\d.,:/TZ+-]++"
+    r"|[A-Z]{2,8}-?\d{1,5})[)\]\"'.,:;!?]*+"
 )
 _LEAD = re.compile(r"\[?(?P<quote>\\*[\"'])?")
 
 # a value that begins on the next line: a block of YAML, a list, the next word of an argument list
 _OPEN = re.compile(
     rf"{_NAME}\\{{0,7}}[\"']?[ \t]{{0,4}}:[ \t]{{0,16}}"
-    r"(?P<block>[|>][0-9+-]{0,2}|\[)?[ \t]{0,16}\Z",
+    rf"(?P<block>[|>][0-9+-]{{0,2}}|[\[{{])?{_COMMENT}[ \t]{{0,16}}\Z",
     re.IGNORECASE,
 )
-_OPEN_VALUE = re.compile(r"[ \t]*(?:- )?[\"']?value[\"']?:[ \t]*(?P<block>[|>][0-9+-]{0,2})?[ \t]*")
+_OPEN_VALUE = re.compile(
+    rf"[ \t]*(?:- )?[\"']?{_MEMBER}[\"']?:[ \t]*(?P<block>[|>][0-9+-]{{0,2}})?{_COMMENT}[ \t]*"
+)
+# a line that holds a key alone, and below it words that are no map
+_KEY = re.compile(
+    rf"[ \t]*(?:- )?[\"']?[\w.-]{{0,128}}?{_NAME}[\"']?[ \t]{{0,4}}:{_COMMENT}[ \t]*", re.IGNORECASE
+)
+_WORDS = re.compile(
+    r"(?P<keep>[ \t]*(?:- )?)(?P<value>(?![\"'{}\[\]#<&*!|>%@`-]|at )"
+    r"(?P<first>[^\s,;:={}]+)(?:[^\n:={}]|:(?=\S))*+)\Z"
+)
 _OPEN_OPTION = re.compile(
     rf"[ \t]*(?:- )?[\"']?--?[\w-]{{0,64}}?{_NAME}[\"']?,?[ \t]*", re.IGNORECASE
 )
-_NAMED_LINE = re.compile(rf"[^\n]*{_NAME}[\"']?,?[ \t]*", re.IGNORECASE)
+_NAMED_LINE = re.compile(rf"[^\n]*{_NAME}[\"']?,?{_COMMENT}[ \t]*", re.IGNORECASE)
 _COLUMN = re.compile(r"[ \t]*(?:- +)*")
 _ALONE = re.compile(
     r"(?P<keep>[ \t]*(?:- )?)(?P<value>\"[^\"\n]{1,4096}\"|'[^'\n]{1,4096}'"
@@ -179,7 +236,7 @@ class _Hiding:
     def _line(self, form: re.Pattern[str], text: str) -> str | None:
         """Return a text without what its last line ends with, None if that is more than a value."""
         found = form.match(text)
-        if found is None or _SPARED.fullmatch(found["first"]) or _ANOTHER.search(found["value"]):
+        if found is None or _ANOTHER.search(found["value"]) or _is_spared(found):
             return None
         if self._names and _is_told(found, found["first"], self._names):
             return None
@@ -200,21 +257,44 @@ class _Hiding:
 
     def _below(self, at: int, block: str) -> None:
         """Hide what stands below a line as the value of its name."""
-        column, below = _column(self.lines[at]), at + 1
-        while below < len(self.lines):
+        column = _column(self.lines[at])
+        plain = not block and _KEY.fullmatch(self.lines[at]) is not None
+        for below in range(at + 1, len(self.lines)):
             line = self.lines[below]
             if not line.strip():
-                below += 1
                 continue
-            if _column(line) <= column and (block or not line.lstrip().startswith("- ")):
+            listed = line.lstrip().startswith("- ")
+            if _column(line) <= column and (block or not listed):
                 return
             if block[:1] in {"|", ">"}:
                 self._whole(below)
-            elif not self._alone(below):
+            elif block == "{" or not (self._alone(below) or (plain and self._words(below))):
+                if block != "[":
+                    self._members(below, column)
                 return
-            below += 1
-            if not block and not line.lstrip().startswith("- "):
+            elif not block and not listed and not plain:
                 return
+
+    def _members(self, begin: int, column: int) -> None:
+        """Hide the values of the members of a map that say that they are the value."""
+        for at in range(begin, len(self.lines)):
+            line = self.lines[at]
+            if line.strip() and _column(line) <= column:
+                return
+            opened = _OPEN_VALUE.fullmatch(line)
+            if opened and opened["block"]:
+                self._below(at, opened["block"])
+            else:
+                shown = self._line(_MEMBER_LINE, line)
+                self.lines[at] = shown or _MEMBER_QUOTED.sub(self._mark, line, count=1)
+
+    def _words(self, at: int) -> bool:
+        """Hide a line of words that is no member of a map; return whether it is one."""
+        found = _WORDS.fullmatch(self.lines[at])
+        if found is None or _is_spared(found):
+            return False
+        self.lines[at] = self._mark(found)
+        return True
 
     def _whole(self, at: int) -> None:
         line = self.lines[at]
@@ -242,6 +322,17 @@ class _Hiding:
             return found.group()
         self.count += 1
         return f"{found['keep']}{begun}[redacted:value]{ended}"
+
+
+def _is_spared(found: re.Match[str]) -> bool:
+    """Return whether what begins with a spared word is spared as a whole."""
+    first, value = found["first"], found["value"]
+    if not _SPARED.fullmatch(first):
+        return False
+    if first == value or first[0] in "#<[" or _SPARED.fullmatch(value):
+        return True
+    words = value[len(first) :].partition(" #")[0].split()
+    return not words or (first not in _SWITCH and all(map(_TOLD.fullmatch, words)))
 
 
 def _column(line: str) -> int:

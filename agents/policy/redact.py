@@ -32,10 +32,14 @@ def redact(
 ) -> Redacted:
     """Return the text without secrets; linear in its length.
 
+    Text that holds a secret loses its colours, too, which may stand within one.
+
     known: values to hide wherever they stand. names: of services, so that a log that tells of one
     called `token` keeps what it says after that name, unless it looks like a secret by itself.
     """
-    count = 0
+    given, count = text, 0
+    if any(needle in text for needle in _COLOURED):
+        text = _COLOUR.sub("", text)
     for what, needles, pattern in FORMS:
         if needles and not any(needle in text for needle in needles):
             continue
@@ -52,7 +56,12 @@ def redact(
     for hide in (personal.hide, entropy.hide):
         text, found = hide(text)
         count += found
-    return Redacted(text, count)
+    return Redacted(text, count) if count else Redacted(given, 0)
+
+
+# what colours a terminal, as it is or as JSON and shells spell it; it stands amid names and values
+_COLOUR = re.compile(r"(?:\x1b|\\{1,7}(?:u001[bB]|x1[bB]|033|e))\[[0-?]{0,32}[ -/]{0,4}[@-~]")
+_COLOURED = ("\x1b[", "1b[", "1B[", "033[", "\\e[")
 
 
 def _replace(text: str, what: str, pattern: re.Pattern[str]) -> tuple[str, int]:

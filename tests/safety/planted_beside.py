@@ -93,6 +93,52 @@ BESIDE: dict[str, str] = {
     "slash": f"password=/{WORD}",
     "less-than": f"password: <{WORD}",
     "optional": f"password=optional{WORD}",
+    "a word that is spared, and more": f"password: on {WORD}",
+    "a word of prose, and more": f"PASSWORD: not {WORD}",
+    "a word that is spared, and more, in a variable": f"- name: PGPASS\n  value: yes {WORD}",
+    # colours
+    "colours around a name": f"\x1b[36mpassword\x1b[0m={WORD}",
+    "colours around a value": f"password:\x1b[0m \x1b[1;31m{WORD}\x1b[0m",
+    "colours within a name": f"pass\x1b[1mword\x1b[0m={WORD}",
+    "colours in json": f'{{"log":"\\u001b[36mpassword\\u001b[0m={WORD}"}}',
+    "colours within a known form": f"postgres://app:\x1b[31m{WORD}\x1b[0m@db/x",
+    # a named member that holds the value one level below
+    "nested value in json": f'{{"password":{{"value":"{WORD}"}}}}',
+    "nested data in json": f'{{"api_key": {{"type": "plain", "data": "{WORD}"}}}}',
+    "nested value in json in json": f'"{{\\"password\\":{{\\"value\\":\\"{WORD}\\"}}}}"',
+    "nested value in json over lines": f'"password": {{\n  "type": "x",\n  "value": "{WORD}"\n}}',
+    "nested value in yaml": f"password:\n  value: {WORD}\nuser: bob",
+    "nested value with blanks": f"password:\n  value: my {WORD}\nuser: bob",
+    "nested data in yaml": f"a:\n  token:\n    type: plain\n    data: '{WORD}'",
+    # plurals and endings
+    "plural of tokens": f"API_TOKENS={WORD}",
+    "plural of keys": f"API_KEYS=a,{WORD}",
+    "plural in a list": f"passwords=[a, {WORD}]",
+    "plural in json": f'{{"passwords":["a","{WORD}"]}}',
+    "plural below": f"tokens:\n- {WORD}",
+    "plural of secrets": f"secrets: {WORD}",
+    "plural of secrets in the environment": f"APP_SECRETS={WORD}",
+    "ending in snake case": f"db_password_main: {WORD}",
+    "ending in camel case": f"dbPasswordV2: {WORD}",
+    "ending in camel case, a word": f'"dbPasswordMain":"{WORD}"',
+    # notes beside it
+    "comment behind a name": f"- name: DB_PASSWORD # c\n  value: {WORD}",
+    "comment behind a quoted name": f'- name: "DB_PASSWORD"  # c\n  value: my {WORD}',
+    "comment behind a name, block": f"- name: DB_PASSWORD # c\n  value: |\n    {WORD}",
+    "comment before the next line": f"password: # c\n  {WORD}",
+    "comment behind a block": f"password: | # c\n  {WORD}",
+    "xml entry": f'<entry key="password">{WORD}</entry>',
+    "xml entry with a prefix": f"<entry key='spring.datasource.password' x='y'>{WORD}</entry>",
+    "xml element with attributes": f'<password type="plain">{WORD}</password>',
+    "xml entry with cdata": f'<entry key="password"><![CDATA[{WORD}]]></entry>',
+    "xml property": f'<property name="password" value="{WORD}"/>',
+    "xml property with an element": f'<property name="password"><value>{WORD}</value></property>',
+    # a passphrase below its name
+    "yaml, next line, words": f"password:\n  two {WORD}\nuser: bob",
+    "yaml, next lines": f"password:\n  two\n  more {WORD}\nuser: bob",
+    # what begins like a port
+    "url with a port in front": f"postgres://app:8080/{WORD}@db/x",
+    "url with a short port": f"amqp://guest:1/{WORD}@h",
 }
 
 TOKENS: dict[str, str] = {
@@ -111,6 +157,15 @@ TOKENS: dict[str, str] = {
     "azure": "abc8Q~abcdEFGH1234ijklMNOPqrstuvwxYZ01",
     "kubeadm": "abcdef.0123456789abcdef",
 }
+
+CARD_CODES = (
+    "cvv: 123",
+    "cvv=123",
+    '"cvv":"123"',
+    '{\\"CVV\\": 1234}',
+    "cvc=123",
+    "card_cvv2: 123",
+)
 
 ORDINARY = (
     "secretName: db-creds",
@@ -147,5 +202,27 @@ ORDINARY = (
     "GOOGLE_APPLICATION_CREDENTIALS=/var/run/key.json",
     "GET /oauth/token 200, token endpoint ok",
     "partition_key=orders routing-key=x.y key: value",
+    "token: not found\npassword: incorrect\ntoken: expired at 2026-11-23T12:00:00Z",
+    "token: 404 not found\npassword: none given\ntoken: invalid for geo-6b4b7c9d5f-x2x7q",
+    "\x1b[31mERROR\x1b[0m geo \x1b[36mport\x1b[0m=8083",
+    "http://geo:8083/users/x@y",
+    "docker-pullable://registry:5000/geo@sha256:" + "0123456789abcdef" * 4,
+    "secrets: 3\ntokens: 12345\nmax_tokens=4096\nMAX_TOKENS=4096",
+    "Image pull secrets:  regcred\nMountable secrets:   geo-token-x2x7q",
+    "Tokens:              geo-token-x2x7q",
+    "secrets:\n- name: geo-token-x2x7q\nimagePullSecrets:\n- name: regcred",
+    '"secrets":[{"name":"geo-token-x2x7q"}]',
+    "ImagePullSecrets:[{Name:regcred}] map[imagePullSecrets:[map[name:regcred]]]",
+    "--image-pull-secrets=regcred",
+    'resources: ["secrets"]\nverbs: ["get"]',
+    "secrets   []   []   [get list watch]",
+    "secret_name: db-creds\ntoken_url: http://x\ntokenUrl: http://x\npasswordPolicy: strict",
+    "tokenExpirationSeconds: 3600\npasswordKey: password",
+    "token:\n  description: what a caller shows\n  type: string",
+    "password:\n  valueFrom:\n    secretKeyRef:\n      key: password\n      name: db",
+    '"password":{"valueFrom":{"secretKeyRef":{"key":"password","name":"db"}}}',
+    '<entry key="port">8083</entry><property name="host" value="db"/>',
+    "token:\n- name: a\n  id: b",
+    "token:\n  not found",
 )
 """Look-alikes that must stay, byte by byte."""

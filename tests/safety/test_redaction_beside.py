@@ -7,7 +7,7 @@ from time import process_time
 import pytest
 
 from agents.policy.redact import Redacted, redact
-from tests.safety.planted_beside import BESIDE, BY_NAME, ORDINARY, TOKENS, WORD
+from tests.safety.planted_beside import BESIDE, BY_NAME, CARD_CODES, ORDINARY, TOKENS, WORD
 
 PLANTED = {**BESIDE, **BY_NAME}
 FORMS_WANTED = 100
@@ -33,6 +33,13 @@ def test_a_token_never_comes_through(kind: str) -> None:
     text = f"time=x msg={TOKENS[kind]} done"
     assert redact(text).count == 1
     assert TOKENS[kind][8:] not in redact(text).text
+
+
+@pytest.mark.parametrize("text", CARD_CODES)
+def test_the_code_of_a_card_is_hidden_though_it_is_a_short_number(text: str) -> None:
+    result = redact(text)
+    assert "123" not in result.text and result.count == 1
+    assert redact(result.text) == Redacted(result.text, 0)
 
 
 @pytest.mark.parametrize("text", ORDINARY)
@@ -109,6 +116,18 @@ HARD = {
     "open lists": lambda size: 'token: [\n"a",\n' * (size // 14),
     "escapes": lambda size: "password: " + "\\" * size + '"x',
     "clients": lambda size: "curl mysql redis-cli -" * (size // 22),
+    "colours": lambda size: "\x1b[" * (size // 4) + "password" + "\x1b[0" * (size // 8) + "=x",
+    "colours in json": lambda size: "\\" * size + "u001b[0m password=x",
+    "comments": lambda size: "- name: PASSWORD " + "# " * (size // 2) + "\n  value: x",
+    "nested": lambda size: '"password":{"a":1,' * (size // 18),
+    "nested lines": lambda size: "password:\n  a: b\n" * (size // 18),
+    "words below": lambda size: "password:\n" + "  two words\n" * (size // 12),
+    "open keys below": lambda size: "password:\n" * (size // 10),
+    "xml": lambda size: '<entry key="password" ' * (size // 22),
+    "endings": lambda size: "passwordMain" * (size // 12) + "=x",
+    "plurals": lambda size: "tokens: secrets: " * (size // 17),
+    "ports": lambda size: "x://a:1/" * (size // 8) + "@",
+    "prose": lambda size: "password: not " + "a-" * (size // 2) + "1A",
     "long words": lambda size: "aB3" * (size // 3) + ".",
 }
 
