@@ -4,7 +4,7 @@ Invariant: `action_of(parse(line_of(command_of(action)))) == action`, checked wh
 turned into a command, so that nothing runs that the parser would not have read as the same action.
 """
 
-import re
+import json
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -30,6 +30,7 @@ from agents.contracts.action import (
 )
 from agents.contracts.command import Access, Command
 from agents.policy.commands import plain_command, words_of
+from agents.policy.literals import secret_member, secret_name
 from agents.policy.manifest import read_canonical, read_object
 from agents.policy.mongo import read_mongo
 from agents.policy.parse import access_of, parse, place_of
@@ -41,11 +42,6 @@ __all__ = ["action_of", "command_of", "read_act", "words_of"]
 _Data = TypeVar("_Data")
 # flags of a write that change neither what is done nor to what
 _INESSENTIAL = frozenset({"ignore-not-found", "wait", "timeout"})
-_SECRET_NAME = re.compile(
-    r"(?:^|[_.-])(?:PASSWORD|PASSWD|PASS|PWD|TOKEN|SECRET|API[_.-]?KEY|(?:PRIVATE|ACCESS)[_.-]?KEY|PASSPHRASE"
-    r"|CREDENTIALS?)$",
-    re.IGNORECASE,
-)
 
 
 def action_of(command: Command) -> Action:
@@ -128,15 +124,7 @@ def _set_image(command: Command) -> Action:
 
 def _set_env(command: Command) -> Action:
     pairs = dict(_pair(operand) for operand in command.operands)
-    for name, value in pairs.items():
-        if value is not None and _SECRET_NAME.search(name):
-            raise Refusal(
-                ReasonCode.SECRET_LITERAL,
-                f"{name} looks like a secret, and actions are published",
-                None,
-                "patch the workload so that the variable comes from a secretKeyRef",
-                about=f"{name}={value}",
-            )
+    _check_pairs(pairs)
     if len(pairs) != len(command.operands):
         raise Refusal(ReasonCode.BAD_OPERAND, "expected each variable once")
     return SetEnv(
@@ -144,6 +132,23 @@ def _set_env(command: Command) -> Action:
         container=command.flag("containers"),
         variables=tuple(sorted(pairs.items())),
     )
+
+
+def _check_pairs(pairs: dict[str, str | None]) -> None:
+    told = secret_name((name, value) for name, value in pairs.items() if value is not None)
+    _check_literal(told, f"{told}={pairs.get(told or '')}")
+
+
+def _check_literal(name: str | None, about: str) -> None:
+    """Refuse a literal secret, which would be published; name: of what holds one, if anything."""
+    if name is not None:
+        raise Refusal(
+            ReasonCode.SECRET_LITERAL,
+            f"{name} looks like a secret, and actions are published",
+            None,
+            "patch the workload so that the variable comes from a secretKeyRef",
+            about=about,
+        )
 
 
 def _set_resources(command: Command) -> Action:
@@ -175,6 +180,7 @@ def _patch(command: Command) -> Action:
             "--type=json for a list of operations",
             about="--patch",
         )
+    _check_literal(secret_member(data), "--patch")
     return PatchResource.model_validate(
         {
             "kind": kind,
@@ -190,6 +196,7 @@ def _apply(command: Command) -> Action:
     kind, namespace, name, manifest = _about(
         DOCUMENT, lambda: read_object(command.stdin or "", command.namespace)
     )
+    _check_literal(secret_member(json.loads(manifest)), DOCUMENT)
     return ApplyManifest(
         mode="create" if command.verb == "create" else "apply",
         kind=kind,
@@ -237,6 +244,7 @@ def _label(command: Command) -> Action:
     pairs = dict(_pair(operand) for operand in command.operands)
     if len(pairs) != len(command.operands):
         raise Refusal(ReasonCode.BAD_OPERAND, "expected each key once")
+    _check_pairs(pairs)
     return LabelResource(
         field="labels" if command.verb == "label" else "annotations",
         kind=kind,

@@ -183,5 +183,50 @@ EXEC: dict[str, list[str]] = {
         "kubectl set env deploy/x «api-key=hunter2»",
         "kubectl set env deploy/x «AWS_SECRET_ACCESS_KEY=hunter2»",
         "kubectl set env deploy/x --env «DB_PASSWD=x»",
+        *(
+            f"kubectl set env deploy/x «{name}=hunter2»"
+            for name in (
+                "DBPASSWORD",
+                "PASSWORD1",
+                "DB_PASS_1",
+                "REDIS_AUTH",
+                "JWT_SIGNING_KEY",
+                "API_TOKENS",
+            )
+        ),
+        "kubectl set env deploy/x A=b «DB_PASSWORD_MAIN=on»",
+        "kubectl set env deploy/x «DATABASE_URL=postgres://u:pw1234@h/d»",
+        "kubectl set env deploy/x «JAVA_OPTS='-Ddb.password=hunter2 -Xmx1g'»",
+        "kubectl set env deploy/x «ID=AKIAIOSFODNN7EXAMPLE»",
+        (
+            'kubectl patch deploy x -p «\'{"spec":{"template":{"spec":{"containers":[{"name":"x",'
+            '"env":[{"name":"DB_PASSWORD","value":"hunter2"}]}]}}}}\'»'
+        ),
+        (
+            'kubectl patch deploy x -p «\'{"spec":{"template":{"spec":{"containers":[{"name":"x",'
+            '"args":["--password","hunter2"]}]}}}}\'»'
+        ),
+        (
+            'kubectl patch deploy x --type=json -p «\'[{"op":"add","path":"/spec/template/spec/containers'
+            '/0/env/-","value":{"name":"REDIS_AUTH","value":"hunter2"}}]\'»'
+        ),
+        'kubectl patch cm x --type=json -p «\'[{"op":"add","path":"/data/password","value":"hunter2"}]\'»',
+        'kubectl patch cm x --type=merge -p «\'{"data":{"password":"hunter2"}}\'»',
+        'kubectl patch cm x --type=merge -p «\'{"data":{"a.properties":"x=1\\ndb.password=hunter2\\n"}}\'»',
+        (
+            "kubectl apply -f - «<<'EOF'\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata:\n"
+            "  password: hunter2\nEOF»"
+        ),
+        (
+            "kubectl create -f - «<<'EOF'\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata:\n"
+            "  app.yaml: |\n    db:\n      password: hunter2\nEOF»"
+        ),
+        (
+            "kubectl apply -f - «<<'EOF'\napiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec:\n"
+            "  containers:\n  - name: x\n    env:\n    - {name: DB_PASSWORD, value: hunter2}\nEOF»"
+        ),
+        "kubectl label deploy/x «password=hunter2»",
+        "kubectl annotate deploy/x a=b «example.com/api-token=hunter2»",
+        "kubectl annotate deploy/x «note='login with password=hunter2'»",
     ],
 }

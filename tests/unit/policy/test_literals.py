@@ -1,0 +1,108 @@
+"""Which literal values are secrets that an act must not publish, and which only refer to one."""
+
+import pytest
+from pydantic import JsonValue
+
+from agents.policy.actions import read_act
+from agents.policy.literals import secret_member, secret_name
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DB_PASSWORD", "x"),
+        ("DB_PASSWORD", "123"),
+        ("DB_PASSWORD", "true"),
+        ("DB_PASSWORD", "x$(DB_PASSWORD)"),
+        ("DB_PASSWORD", "${DB_PASSWORD:-hunter2}"),
+        ("JWT_SIGNING_KEY", "x"),
+        ("URL", "postgres://u:pw1234@h/d"),
+        ("URL", "postgres://u:a$(PW)@h/d"),
+        ("OPTS", "-Dpassword=hunter2 -Xmx1g"),
+        ("OPTS", "$apr1$saltsalt$abcdefghijklmnopqrstuv"),
+        ("OPTS", "a@b.example password=hunter2"),
+        ("x.io/token", "hunter2"),
+        ("x.io/auth-secret", "Hunter2!x"),
+        ("note", "mysql -uroot -phunter2-root"),
+    ],
+)
+def test_a_literal_is_told_by_its_name_or_by_its_form(name: str, value: str) -> None:
+    assert secret_name([("A", "b"), (name, value)]) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DB_PASSWORD", ""),
+        ("DB_PASSWORD", "$(OTHER)"),
+        ("DB_PASSWORD", " ${OTHER} "),
+        ("URL", "postgres://u:$(PW)@h/d"),
+        ("URL", "postgres://u:${PW}@h:5432/d?sslmode=off"),
+        ("DB_DSN", "u:$(PW)@tcp(db:3306)/d"),
+        ("CONTACT", "anna@example.org, +49 151 12345678"),
+        ("TOKEN_URL", "http://auth/oauth/token"),
+        ("TOKEN_TTL", "3600"),
+        ("PASSWORD_FILE", "/etc/db/password"),
+        ("SECRET_NAME", "db-creds"),
+        ("MAX_TOKENS", "4096"),
+        ("nginx.ingress.kubernetes.io/auth-secret", "hotel-1/basic-auth"),
+        ("note", "mysql -uroot -p$MYSQL_ROOT_PASSWORD -h db"),
+        ("note", "copied: password=[redacted:value]"),
+        ("compass", "north"),
+    ],
+)
+def test_what_refers_or_tells_about_a_secret_is_no_literal(name: str, value: str) -> None:
+    assert secret_name([(name, value)]) is None
+
+
+def pod(**container: JsonValue) -> JsonValue:
+    return {"spec": {"containers": [{"name": "x", **container}]}}
+
+
+@pytest.mark.parametrize(
+    ("document", "name"),
+    [
+        (pod(env=[{"name": "A", "value": "b"}, {"name": "PGPASS", "value": "x"}]), "PGPASS"),
+        (pod(args=["--port", "80", "--password", "hunter2"]), "args"),
+        (pod(command=["sh", "-c", "mysqladmin -uroot -phunter2 ping"]), "command"),
+        ({"data": {"password": "x"}}, "password"),
+        ({"data": {"a.yaml": "db:\n  password: hunter2\n"}}, "a.yaml"),
+        ([{"op": "add", "path": "/data/db~1password", "value": "hunter2"}], "db/password"),
+        ([{"op": "add", "path": "/data", "value": {"password": "x"}}], "password"),
+        ({"metadata": {"annotations": {"note": "password=hunter2"}}}, "note"),
+    ],
+)
+def test_a_document_holds_one_where_a_name_stands_over_a_string(
+    document: JsonValue, name: str
+) -> None:
+    assert secret_member(document) == name
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pod(
+            env=[
+                {
+                    "name": "DB_PASSWORD",
+                    "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}},
+                },
+                {"name": "URL", "value": "postgres://u:$(DB_PASSWORD)@h/d"},
+            ]
+        ),
+        pod(args=["--requirepass", "$(REDIS_PASSWORD)", "--token-file", "/var/run/token"]),
+        {"spec": {"volumes": [{"name": "token", "secret": {"secretName": "db-creds"}}]}},
+        {"spec": {"imagePullSecrets": [{"name": "regcred"}], "serviceAccountName": "token"}},
+        [{"op": "replace", "path": "/spec/replicas", "value": 2}],
+        [{"op": "remove", "path": "/data/password"}],
+        {"data": {"password": None}},
+        {"spec": {"template": {"spec": {"containers": [{"image": "x@sha256:" + "0f" * 32}]}}}},
+    ],
+)
+def test_a_document_that_refers_holds_none(document: JsonValue) -> None:
+    assert secret_member(document) is None
+
+
+def test_a_variable_that_refers_can_be_set_and_a_secret_removed() -> None:
+    line = "kubectl set env deploy/x DB_URL='postgres://u:$(PW)@h/d' DB_PASSWORD-"
+    assert read_act(line, "hotel-1").type == "SetEnv"
