@@ -277,16 +277,22 @@ class _Hiding:
 
     def _members(self, begin: int, column: int) -> None:
         """Hide the values of the members of a map that say that they are the value."""
+        own = _column(self.lines[begin])
         for at in range(begin, len(self.lines)):
             line = self.lines[at]
-            if line.strip() and _column(line) <= column:
+            if not line.strip():
+                continue
+            if (here := _column(line)) <= column:
                 return
+            if here > own:  # a member's members
+                continue
             opened = _OPEN_VALUE.fullmatch(line)
             if opened and opened["block"]:
                 self._below(at, opened["block"])
-            else:
-                shown = self._line(_MEMBER_LINE, line)
-                self.lines[at] = shown or _MEMBER_QUOTED.sub(self._mark, line, count=1)
+            elif shown := self._line(_MEMBER_LINE, line):
+                self.lines[at] = shown
+            elif found := _MEMBER_QUOTED.match(line):
+                self.lines[at] = self._mark(found) + line[found.end() :]
 
     def _words(self, at: int) -> bool:
         """Hide a line of words that is no member of a map; return whether it is one."""

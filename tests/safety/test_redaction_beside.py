@@ -121,6 +121,9 @@ HARD = {
     "comments": lambda size: "- name: PASSWORD " + "# " * (size // 2) + "\n  value: x",
     "nested": lambda size: '"password":{"a":1,' * (size // 18),
     "nested lines": lambda size: "password:\n  a: b\n" * (size // 18),
+    "nested keys": lambda size: "".join(
+        " " * at + "password:\n" for at in range(int((2 * size) ** 0.5))
+    ),
     "words below": lambda size: "password:\n" + "  two words\n" * (size // 12),
     "open keys below": lambda size: "password:\n" * (size // 10),
     "xml": lambda size: '<entry key="password" ' * (size // 22),

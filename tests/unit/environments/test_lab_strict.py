@@ -134,7 +134,7 @@ def harm(what: str, lab: Lab, other: str, spare: str, store: str) -> tuple[list[
             f"the value of {config[1][0][0]}",
         ),
         "a secret": (
-            [patch("secret", secret[0], {"data": {secret[1][0]: "eA=="}})],
+            [patch("secret", secret[0], {"data": {secret[1][0]: ""}})],
             "the value of",
         ),
         "a paused deployment": ([patch("deployment", other, {"spec": {"paused": True}})], "paused"),
