@@ -31,7 +31,7 @@ _LONG_STEM = (
 )
 # short stems count only as whole words: `compass:` and `PASS: test` name no secret
 _SHORT_STEM = (
-    r"(?<=[_.-])(?:pass|pwd|dsn)|(?<![a-z])(?:pwd|dsn|cvv|ssn|iban)"
+    r"(?<=[_.-])(?:pass|pwds?|dsn)|(?<![a-z])(?:pwd|dsn|cvv|ssn|iban)"
     r"|(?<![a-z])pass(?=[\"' \\]*=|\\{0,7}[\"'])|(?-i:(?<=_)(?:AUTH|PW)"
     r"|(?<![A-Za-z0-9_-])(?:AUTH|SALT)(?=\\{0,7}[\"']|=|\s*(?:\n|\Z))|(?<![A-Za-z])[Pp]ass(?=:\S))"
 )
@@ -51,7 +51,7 @@ _WHICH = (
     "|replica|root|admin|default|backup|plain"
 )
 _SUFFIX = (
-    rf"(?:_?[0-9]{{1,4}}|(?!{_TELLS_ABOUT})(?:_[A-Z0-9]{{1,32}}){{1,4}}"
+    rf"(?:_?[0-9]{{1,4}}|(?!{_TELLS_ABOUT})(?:_[A-Z0-9]{{1,32}}){{1,8}}"
     rf"|[._-](?:{_WHICH})|(?-i:V[0-9]{{1,4}}|(?:{'|'.join(map(str.title, _WHICH.split('|')))})"
     r"(?![a-z])))?"
 )

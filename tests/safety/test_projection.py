@@ -188,7 +188,12 @@ def test_the_logs_of_several_containers_are_not_cut_in_the_middle(several: str) 
 
 
 @pytest.mark.parametrize(
-    "names", ["DB_PASSWORD", "A SECRET_KEY_BASE", "REDIS_AUTH", "PGPASS", "PASS", "AUTH", "SALT"]
+    "names",
+    [
+        *("DB_PASSWORD", "A SECRET_KEY_BASE", "REDIS_AUTH", "PGPASS", "PASS", "AUTH", "SALT"),
+        *("TOKENS", "APIKEYS", "PASSWORDS", "DB_PWDS", "Db_Password_Main", "password_value_1"),
+        "MYSQL_PASSWORD_X_Y_Z_A_B",
+    ],
 )
 def test_a_variable_that_says_it_is_secret_is_not_printed_bare(names: str) -> None:
     assert ruled(f"kubectl exec geo-1 -- printenv {names}") == (DENY, "inner_argument")

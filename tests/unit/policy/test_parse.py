@@ -5,7 +5,7 @@ import pytest
 from agents.contracts.command import Access, Command, Flag, Target
 from agents.policy.parse import access_of, parse
 from agents.policy.refusal import Refusal
-from agents.policy.render import line_of, render
+from agents.policy.render import line_of, quote, render
 from agents.policy.verbs import READS, REFUSED, VERBS, WRITES
 
 
@@ -199,3 +199,24 @@ def test_a_here_document_that_holds_its_own_tag_gets_another() -> None:
     text = "kubectl apply -n x -f - <<'END'\na: |\n  EOF\nEOF\nEOF_\nEND\n"
     command = parse(text)
     assert parse(line_of(command)) == command
+
+
+@pytest.mark.parametrize("value", ["it's", "'", "a 'b' c", 'say "no"', "$HOME", "a\\b", "\u00e4"])
+def test_a_word_is_quoted_so_that_it_reads_back(value: str) -> None:
+    pair = f"note={value}"
+    command = parse(f"kubectl annotate deploy geo {quote(pair)}", "shop")
+    assert command.operands == (pair,)
+    assert parse(line_of(command)) == command
+    assert render(command)[-2:] == [pair, "--namespace=shop"]
+
+
+def test_a_document_that_holds_its_own_end_gets_another() -> None:
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  a: |\n    EOF\n"
+    command = parse(f"kubectl apply -f - <<'X'\n{text}X\n", "shop")
+    assert line_of(command).splitlines()[0].endswith(" <<'EOF'")
+    for ends, tag in (("EOF\n", "EOF_"), ("EOF\nEOF_\n", "EOF__")):
+        held = command.model_copy(update={"stdin": f"# x\n{ends}{text}"})
+        line = line_of(held)
+        assert line.splitlines()[0].endswith(f" <<'{tag}'")
+        assert line.endswith(f"\n{tag}\n")
+        assert parse(line).stdin == held.stdin
