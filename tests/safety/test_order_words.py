@@ -6,7 +6,7 @@ import pytest
 
 from agents.approval.keyring import Purpose
 from agents.approval.verify import OrderRejected, check_order
-from agents.contracts.action import ApplyManifest, DeleteResource, SetEnv
+from agents.contracts.action import ApplyManifest, DeleteResource, Preview, SetEnv
 from agents.contracts.approval import ActionApproved
 from tests.safety.judge import circumstances, shipped
 from tests.safety.test_orders import (
@@ -33,7 +33,7 @@ HASH, OTHER_HASH = action_hash(order().action), action_hash(OTHER)
 LINE = "kubectl scale deployments/geo --namespace=hotel-1 --replicas={}"
 
 
-def told(checked: ActionApproved, **changes: object) -> str:
+def told(checked: ActionApproved, shown: Preview | None = None, **changes: object) -> str:
     with pytest.raises(OrderRejected) as caught:
         check_order(
             checked,
@@ -42,7 +42,7 @@ def told(checked: ActionApproved, **changes: object) -> str:
             now=NOW,
             cluster="lab",
             context=circumstances(**changes),
-            shown=dry_run(checked),
+            shown=shown or dry_run(checked),
         )
     return str(caught.value)
 
@@ -158,14 +158,5 @@ def test_an_order_that_another_dry_run_led_to_says_that_it_is_to_be_asked_anew()
         ({"rollback": None}, "the order's rollback is not what undoes the act; ask again"),
         ({"touched": (TOUCHED, more)}, "the act touches other objects than the order; ask again"),
     ):
-        with pytest.raises(OrderRejected) as caught:
-            check_order(
-                asked,
-                keyring=keyring(),
-                policy=shipped(),
-                now=NOW,
-                cluster="lab",
-                context=circumstances(),
-                shown=dry_run(asked).model_copy(update=shown),
-            )
-        assert str(caught.value) == f"preview_differs: {words}"
+        seen = dry_run(asked).model_copy(update=shown)
+        assert told(asked, seen) == f"preview_differs: {words}"
