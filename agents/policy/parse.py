@@ -11,13 +11,15 @@ from agents.policy.flags import DNS_LABEL, FLAGS, NEVER, NEVER_SHORT, flag_of
 from agents.policy.inner import check_inner, inner_access, runnable
 from agents.policy.kinds import KINDS
 from agents.policy.refusal import DOCUMENT, Place, ReasonCode, Refusal
-from agents.policy.shell import Line, Word, split
+from agents.policy.render import line_of
+from agents.policy.shell import MAX_LINE, Line, Word, split
 from agents.policy.targets import read_positionals
 from agents.policy.verbs import ACCESS, ALIASES, REFUSED, VERBS, Shape, Verb
 from agents.policy.words import Arguments, read_arguments
 
 _PROGRAMS = ("kubectl", "helm")
 _FIRST_WORDS = frozenset(" ".join(key.split()[:2]) for key in VERBS if key.count(" ") > 1)
+_SURELY_SHORT = MAX_LINE // 10  # a quote takes five characters, no name of a kind grows more
 _WITHOUT_NAMESPACE = frozenset(
     {"kubectl version", "kubectl api-resources", "kubectl cluster-info", "kubectl config view"}
     | {"kubectl explain"}
@@ -31,11 +33,26 @@ def parse(line: str, default_namespace: str | None = None) -> Command:
     """
     text = split(line)
     try:
-        return _command(text, default_namespace)
+        return _checked_length(_command(text, default_namespace), line)
     except Refusal as refusal:
         if refusal.place is None:
             refusal.place = find(text.words, refusal.about)
         raise
+
+
+def _checked_length(command: Command, line: str) -> Command:
+    """Return the command of a line, unless it is too long once quotes and whole names are in it."""
+    if len(line) <= _SURELY_SHORT:
+        return command
+    written = len(line_of(command).encode()) - len((command.stdin or "").encode())
+    if written > MAX_LINE:
+        raise Refusal(
+            ReasonCode.TOO_LONG,
+            f"written out in full the line has {written} bytes, expected at most {MAX_LINE}",
+            None,
+            "change one member a step; a manifest goes into a here-document",
+        )
+    return command
 
 
 def place_of(line: str, about: str | None) -> Place:

@@ -12,7 +12,8 @@ from agents.policy.mongo import MongoCall, read_mongo
 from agents.policy.parse import parse
 from agents.policy.redact import Redacted, redact
 from agents.policy.refusal import Place, Refusal
-from agents.policy.shell import MAX_DOCUMENT, split
+from agents.policy.render import line_of
+from agents.policy.shell import MAX_DOCUMENT, MAX_LINE, split
 
 MAP = '{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"x"{}}}}}'
 
@@ -73,6 +74,19 @@ def test_a_here_document_ends_at_its_tag_and_has_a_size() -> None:
         with pytest.raises(Refusal) as caught:
             split(text)
         assert caught.value.code == "here_document", text
+
+
+@pytest.mark.parametrize(("text", "longest"), [("'", 807), ("it's ", 2242), ("a b", 4036)])
+def test_what_grows_too_long_when_it_is_written_out_is_refused(text: str, longest: int) -> None:
+    def line(size: int) -> str:
+        return f'kubectl patch deploy geo -n hotel-1 -p "{(text * size)[:size]}"'
+
+    command = parse(line(longest))
+    assert parse(line_of(command)) == command
+    for size in (longest + 5, MAX_LINE):
+        with pytest.raises(Refusal) as caught:
+            parse(line(size))
+        assert caught.value.code == "too_long"
 
 
 def test_a_document_may_be_so_deep_and_no_deeper() -> None:
