@@ -4,6 +4,7 @@ import pytest
 
 from agents.policy.parse import parse
 from agents.policy.refusal import Refusal
+from agents.policy.render import line_of
 from agents.policy.shell import MAX_DOCUMENT, MAX_LINE, split
 
 
@@ -46,13 +47,14 @@ def test_a_refusal_says_where_and_what_instead() -> None:
 @pytest.mark.parametrize("filler", ["a", "é", "語"])
 def test_a_line_ends_at_4_kib(filler: str) -> None:
     def line(size: int) -> str:
-        head = 'kubectl patch svc x -p \'{"a":"'
+        head = 'kubectl patch services/x --namespace=hotel-1 \'--patch={"a":"'  # as written out
         room = size - len(head) - len("\"}'")
         width = len(filler.encode())
         return head + filler * (room // width) + "a" * (room % width) + "\"}'"
 
     assert len(line(MAX_LINE).encode()) == MAX_LINE == 4096
-    assert parse(line(MAX_LINE), "hotel-1").flag("patch")
+    command = parse(line(MAX_LINE), "hotel-1")
+    assert line_of(command) == line(MAX_LINE)
     with pytest.raises(Refusal) as caught:
         parse(line(MAX_LINE + 1), "hotel-1")
     assert caught.value.code == "too_long"
