@@ -34,6 +34,10 @@ from agents.policy.refusal import ReasonCode, Refusal
 WHOLESALE = "wholesale"
 # parts whose loss takes along members that no patch names
 _PARTS = frozenset({"metadata", "spec", "template", "containers", "initContainers", "annotations"})
+# parts whose members an author calls as he likes
+_FREE = frozenset(
+    {"data", "binaryData", "labels", "annotations", "matchLabels", "selector", "nodeSelector"}
+)
 _DIRECTIVES = frozenset({"$patch", "$retainKeys"})
 _MERGING = frozenset({"strategic", "merge"})
 # an index of RFC 6901, and whatever the API server's own library takes for one
@@ -120,11 +124,13 @@ def _facts_of_data(action: PatchResource | ApplyManifest) -> ActionFacts:
 
 
 def _referred(data: JsonValue) -> Iterator[str]:
-    """Yield the values of all members that are called `namespace`."""
+    """Yield the namespaces that an object's members name, which labels and data do not."""
     if isinstance(data, dict):
-        if isinstance(namespace := data.get("namespace"), str):
-            yield namespace
-        data = list(data.values())
+        for name, value in data.items():
+            if name.lower().endswith("namespace") and isinstance(value, str):
+                yield value
+            elif name not in _FREE:
+                yield from _referred(value)
     for item in data if isinstance(data, list) else ():
         yield from _referred(item)
 

@@ -41,6 +41,7 @@ class Circumstances(BaseModel):
     None for before the dry run. replicas_lost: percent of the workload's replicas. changed: members
     that the dry run showed to differ. owners: controllers above the object, `namespace/kind/name`.
     kinds, namespaces: of what the dry run touched beside the object. creates: all of it is new.
+    told: it told of members and owners.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -62,6 +63,7 @@ class Circumstances(BaseModel):
     kinds: Globs = ()
     namespaces: Globs = ()
     creates: bool = False
+    told: bool = True
     acts_this_incident: int = Field(default=0, ge=0)
     acts_this_hour: int = Field(default=0, ge=0)
     max_acts_this_incident: int = Field(default=4, ge=0)
@@ -88,6 +90,7 @@ class Circumstances(BaseModel):
                 namespaces=frozenset(self.namespaces),
                 controlled=bool(self.owners),
                 creates=self.creates,
+                told=self.told,
             )
         return Context(
             incident_id="asked",

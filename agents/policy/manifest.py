@@ -31,6 +31,8 @@ _TOP = frozenset(
     }
 )
 
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -133,6 +135,9 @@ def read_object(text: str, namespace: str | None) -> tuple[str, str | None, str,
         raise _bad(
             f"expected kind {kind.singular} of group {kind.group!r}, got {spelled} {version}"
         )
+    annotations = metadata.get("annotations")
+    if isinstance(annotations, dict) and _LAST_APPLIED in annotations:
+        raise _bad(f"kubectl alone writes {_LAST_APPLIED}: leave it out")
     own = metadata.get("namespace")
     if not kind.namespaced:
         if own is not None:

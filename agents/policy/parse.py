@@ -19,7 +19,6 @@ from agents.policy.words import Arguments, read_arguments
 
 _PROGRAMS = ("kubectl", "helm")
 _FIRST_WORDS = frozenset(" ".join(key.split()[:2]) for key in VERBS if key.count(" ") > 1)
-_SURELY_SHORT = MAX_LINE // 10  # a quote takes five characters, no name of a kind grows more
 _WITHOUT_NAMESPACE = frozenset(
     {"kubectl version", "kubectl api-resources", "kubectl cluster-info", "kubectl config view"}
     | {"kubectl explain"}
@@ -33,17 +32,15 @@ def parse(line: str, default_namespace: str | None = None) -> Command:
     """
     text = split(line)
     try:
-        return _checked_length(_command(text, default_namespace), line)
+        return _checked_length(_command(text, default_namespace))
     except Refusal as refusal:
         if refusal.place is None:
             refusal.place = find(text.words, refusal.about)
         raise
 
 
-def _checked_length(command: Command, line: str) -> Command:
-    """Return the command of a line, unless it is too long once quotes and whole names are in it."""
-    if len(line) <= _SURELY_SHORT:
-        return command
+def _checked_length(command: Command) -> Command:
+    """Return a command, unless its line is too long once quotes and whole names are in it."""
     written = len(line_of(command).encode()) - len((command.stdin or "").encode())
     if written > MAX_LINE:
         raise Refusal(

@@ -18,6 +18,7 @@ from agents.policy.limits import FreezeRule, Limits, matches, stricter
 from agents.policy.refusal import ReasonCode, Refusal
 
 ALL_LOST = 100
+_MAKES_PODS = frozenset({"replicasets", "statefulsets", "daemonsets"})
 _SCALED = frozenset({"deployments", "statefulsets", "replicasets", "daemonsets"})
 
 Request = dict[str, str | dict[str, str]]
@@ -32,7 +33,8 @@ class PreviewFacts:
     replicas: those after the act, -1 where it leaves them. changed: members of the objects
     themselves, beyond what the act names. above: what is touched and the controllers over it, as
     `namespace/kind/name`. kinds, namespaces: of what is touched, "" for objects of the cluster.
-    controlled: whether a controller stands over what is touched. creates: whether all of it is new.
+    controlled: whether a controller that makes pods again stands over what is touched. creates:
+    whether all of it is new. told: whether the dry run told of members and owners at all.
     """
 
     pods_affected: int
@@ -45,6 +47,7 @@ class PreviewFacts:
     namespaces: frozenset[str] = frozenset()
     controlled: bool = False
     creates: bool = False
+    told: bool = False
 
     @classmethod
     def of(cls, action: Action, preview: Preview) -> Self:
@@ -74,8 +77,9 @@ class PreviewFacts:
             above=touched.union(preview.owners or ()),
             kinds=frozenset(one.kind for one in objects),
             namespaces=frozenset(one.namespace or "" for one in objects),
-            controlled=bool(preview.owners),
+            controlled=any(one.split("/")[1] in _MAKES_PODS for one in preview.owners or ()),
             creates=bool(objects) and all(one.resource_version is None for one in objects),
+            told=None not in (preview.changed, preview.owners) and bool(preview.touched),
         )
 
     def undone(self) -> Self:
@@ -217,7 +221,7 @@ def _facts(facts: ActionFacts, context: Context, limits: Limits, *, cluster_wide
         }
         if any(type(count) is not int for count in counts.values()):
             raise TypeError(f"expected counts of the dry run, got {counts}")
-        flags = {"controlled": shown.controlled, "creates": shown.creates}
+        flags = {name: getattr(shown, name) for name in ("controlled", "creates", "told")}
         if any(type(flag) is not bool for flag in flags.values()):
             raise TypeError(f"expected flags of the dry run, got {flags}")
         record["preview"] = counts | flags

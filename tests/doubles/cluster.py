@@ -58,6 +58,8 @@ class TestCluster:
             touched=(self._touched(name),),
             rollback=rollback,
             pods_affected=1,
+            changed=(),
+            owners=(),
         )
 
     async def act(self, action: Action, touched: tuple[Touched, ...] | None = None) -> Output:

@@ -30,7 +30,7 @@ def circumstances(**changes: object) -> Context:
         "severity": "critical",
         "confidence": 80,
         "proposer": "aoi/observer",
-        "preview": PreviewFacts(pods_affected=1, controlled=True, creates=True),
+        "preview": PreviewFacts(pods_affected=1, controlled=True, creates=True, told=True),
     }
     return Context(**(facts | changes))  # type: ignore[arg-type]  # wrong ones, too
 

@@ -16,6 +16,7 @@ from agents.contracts.action import (
 )
 from agents.contracts.incident import Task
 from agents.environments.border import Border
+from agents.environments.simulated.differences import owners_of
 from agents.environments.simulated.faults.registry import FAMILIES
 from agents.environments.simulated.incidents import Scenario, generate
 from agents.environments.simulated.lab import Lab
@@ -130,7 +131,7 @@ def test_a_revision_that_comes_back_is_judged_by_what_it_holds(
         done(lab, applied(lab, body))
     line = f"kubectl rollout undo deployment/{good['metadata']['name']} -n {lab.namespace}"
     undo = read_act(line, lab.namespace)
-    assert ruled(lab, undo, older(lab.preview(undo)))[0] is ALLOW
+    assert ruled(lab, undo, older(lab.preview(undo))) == (ASK, "not_told")
     assert ruled(lab, undo) == verdict
 
 
@@ -160,9 +161,22 @@ def test_a_pod_that_no_controller_is_known_to_make_again_is_a_person_s() -> None
     pod = lab.cluster.store.listed("pods", lab.namespace)[0]["metadata"]
     delete = DeletePod(namespace=lab.namespace, name=pod["name"])
     shown = Border(lab).preview(delete)
-    for owners in ((), None):
+    for owners in ((), (f"{lab.namespace}/jobs/a",), (f"{lab.namespace}/configmaps/a",)):
         alone = shown.model_copy(update={"owners": owners})
         assert ruled(lab, delete, alone) == (ASK, "pod_of_nobody")
+
+
+def test_only_a_controller_that_is_there_stands_over_an_object() -> None:
+    lab = Lab(scenario())
+    pod = lab.cluster.store.listed("pods", lab.namespace)[0]
+    key = ("pods", lab.namespace, pod["metadata"]["name"])
+    assert owners_of(lab.cluster, [key])
+    for change in ({"controller": False}, {"name": "gone"}):
+        other = Lab(scenario())
+        body = other.cluster.store.get(*key)
+        assert body is not None
+        body["metadata"]["ownerReferences"][0] |= change
+        assert owners_of(other.cluster, [key]) == ()
 
 
 def test_a_release_is_judged_by_what_its_rollback_touches() -> None:

@@ -105,7 +105,12 @@ def order(*decisions: ActionDecided, action: Action = SCALE, **changes: object) 
 def dry_run(told: ActionApproved) -> Preview:
     """Return the dry run that leads to an order."""
     return Preview(
-        diff="", touched=told.touched, rollback=told.rollback, pods_affected=told.pods_affected
+        diff="",
+        touched=told.touched,
+        rollback=told.rollback,
+        pods_affected=told.pods_affected,
+        changed=(),
+        owners=(),
     )
 
 

@@ -28,7 +28,7 @@ WORKLOAD = Workload(kind="deployments", namespace="hotel-1", name="geo")
         ({"freeze": True}, "frozen"),
         ({"confidence": 49}, "low_confidence"),
         ({"preview": None}, "needs_person"),
-        ({"preview": PreviewFacts(pods_affected=11)}, "many_pods"),
+        ({"preview": PreviewFacts(pods_affected=11, told=True)}, "many_pods"),
         ({"acts_this_incident": 2}, "third_act_of_the_incident"),
         ({"protected": ("hotel-1/*/geo",)}, "protected_workload"),
     ],

@@ -200,17 +200,21 @@ def test_a_setting_of_the_folder_narrows_what_the_process_was_started_with(
 @pytest.mark.parametrize(
     ("preview", "protected", "expected"),
     [
-        (PreviewFacts(pods_affected=10), (), (ALLOW, "restart_or_rollback")),
-        (PreviewFacts(pods_affected=11), (), (ASK, "many_pods")),
+        (PreviewFacts(pods_affected=10, told=True), (), (ALLOW, "restart_or_rollback")),
+        (PreviewFacts(pods_affected=11, told=True), (), (ASK, "many_pods")),
         (PreviewFacts(pods_affected=101), (), (DENY, "blast_radius")),
         (
-            PreviewFacts(pods_affected=1, replicas_lost_percent=50),
+            PreviewFacts(pods_affected=1, replicas_lost_percent=50, told=True),
             (),
             (ALLOW, "restart_or_rollback"),
         ),
-        (PreviewFacts(pods_affected=1, replicas_lost_percent=51), (), (ASK, "share_of_replicas")),
         (
-            PreviewFacts(pods_affected=1, replicas_lost_percent=51),
+            PreviewFacts(pods_affected=1, replicas_lost_percent=51, told=True),
+            (),
+            (ASK, "share_of_replicas"),
+        ),
+        (
+            PreviewFacts(pods_affected=1, replicas_lost_percent=51, told=True),
             ("*",),
             (DENY, "protected_share"),
         ),

@@ -130,9 +130,11 @@ def owners_of(cluster: Cluster, keys: Iterable[Key]) -> tuple[str, ...]:
         references = item["metadata"].get("ownerReferences") if item else None
         for one in references or ():
             owner = BY_NAME.get(one["kind"])
-            if owner is None or not left:
+            if owner is None or not left or one.get("controller") is not True:
                 continue
             place = namespace if owner.namespaced else ""
+            if cluster.store.get(owner.plural, place, one["name"]) is None:
+                continue
             found.add(f"{place}/{owner.plural}/{one['name']}")
             todo.append(((owner.plural, place, one["name"]), left - 1))
     return tuple(sorted(found))

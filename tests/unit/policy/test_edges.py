@@ -113,6 +113,15 @@ def test_what_kubectl_would_take_for_a_list_is_no_object(member: str) -> None:
         facts_of(typed)
 
 
+def test_what_was_last_applied_is_kubectl_s_to_write() -> None:
+    text = (
+        '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","annotations":'
+        '{"kubectl.kubernetes.io/last-applied-configuration":"{}"}}}'
+    )
+    with pytest.raises(Refusal, match=r"kubectl alone writes .*last-applied-configuration"):
+        read_object(text, "shop")
+
+
 def test_the_namespace_of_an_object_is_the_line_s_or_its_own() -> None:
     own = MAP.format(',"namespace":"shop"')
     for text, line in ((own, None), (own, "shop"), (MAP.format(""), "shop")):

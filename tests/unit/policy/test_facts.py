@@ -239,3 +239,25 @@ def test_the_dry_run_tells_replicas_where_they_change(
     facts = PreviewFacts.of(act, shown)
     assert (facts.replicas, facts.replica_delta) == (replicas, after - before)
     assert (facts.replicas_lost_percent, facts.above) == (lost, frozenset({"/nodes/n"}))
+
+
+@pytest.mark.parametrize(
+    ("spec", "named"),
+    [
+        ({"claimRef": {"namespace": "other", "name": "x"}}, {"other"}),
+        ({"azureFile": {"secretName": "x", "secretNamespace": "kube-system"}}, {"kube-system"}),
+        ({"dataSourceRef": [{"namespace": "a"}, {"endpointsNamespace": "b"}]}, {"a", "b"}),
+        ({"selector": {"namespace": "x"}, "nodeSelector": {"namespace": "y"}}, set()),
+        ({"namespace": 3}, set()),
+    ],
+)
+def test_the_namespaces_that_an_object_refers_to_are_told(
+    spec: dict[str, object], named: set[str]
+) -> None:
+    labels = {"namespace": "a-team"}
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "spec": spec, "data": {"namespace": "z"}}
+    body["metadata"] = {"name": "g", "namespace": "s", "labels": labels, "annotations": labels}
+    act = ApplyManifest(
+        mode="apply", kind="configmaps", namespace="s", name="g", manifest=json.dumps(body)
+    )
+    assert facts_of(act).refers == named | {"s"}

@@ -336,6 +336,7 @@ def test_the_facts_of_an_act_are_the_process_s_and_the_folder_s() -> None:
             "replicas_lost_percent": 25,
             "controlled": True,
             "creates": False,
+            "told": False,
         },
     }
     asked = request_of(RESTART, context(), limits)
