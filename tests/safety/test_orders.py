@@ -13,6 +13,7 @@ from agents.approval.verify import OrderRejected, check_decision, check_order
 from agents.contracts.action import (
     Action,
     DeleteResource,
+    HelmRollback,
     Preview,
     RestartRollout,
     ScaleWorkload,
@@ -258,6 +259,14 @@ def test_the_rollback_s_approvers_count_as_the_act_s() -> None:
     assert check(made) == "accepted"
     other = NEW.model_copy(update={"name": "rate"})
     assert check(undone_by(GONE, SCALE, anna, touched=other)) == "wrong_rollback"
+
+
+def test_a_release_s_rollback_is_about_the_release() -> None:
+    act = HelmRollback(namespace="hotel-1", release="shop", revision=2)
+    anna = (ANNA, "anna")
+    for release, code in (("shop", "accepted"), ("other", "wrong_rollback")):
+        back = HelmRollback(namespace="hotel-1", release=release, revision=3)
+        assert check(undone_by(back, act, anna)) == code
 
 
 DENIED: Action = DeleteResource(kind="persistentvolumeclaims", namespace="hotel-1", name="geo")

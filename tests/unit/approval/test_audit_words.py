@@ -6,9 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from agents.approval.audit import AuditChain
+from agents.approval.audit import AuditChain, sign_head
 from agents.approval.audit_finding import ChainReport, Head, Link, Place
 from agents.approval.audit_proof import verify_trail
+from agents.approval.audit_trust import Trust
+from agents.approval.keyring import Keyring, Purpose
+from agents.approval.signing import SigningKey
 from agents.contracts.audit import AuditKind
 from agents.contracts.ids import IncidentId
 from tests.safety.test_tampering import KEYS, START, TRUST, published
@@ -134,3 +137,32 @@ def test_a_key_that_nobody_knows_and_a_head_that_nobody_signed_are_told() -> Non
     assert (fault.kind, fault.in_heads) == ("forged_head", True)
     assert fault.expected == f"a head with the signature of {WRITER}"
     assert fault.actual == f"{forged.hash} with AAAA"
+
+
+def test_a_revoked_key_counts_for_its_own_writer_alone_and_where_it_is_asked_for() -> None:
+    old, new, other = (SigningKey(bytes([n]) * 32) for n in (7, 8, 9))
+    revoked = old.entry("gate", Purpose.AUDIT).model_copy(update={"revoked": True})
+    approver = other.entry("gate", Purpose.APPROVE).model_copy(update={"revoked": True})
+    foreign = other.entry("executor", Purpose.AUDIT)
+    keyring = Keyring((revoked, new.entry("gate", Purpose.AUDIT), foreign))
+    strict, lenient = (Trust(keyring=keyring, now=START, revoked=one) for one in (False, True))
+    ring = Keyring((approver, new.entry("gate", Purpose.APPROVE)))
+    assert Trust(keyring=ring, now=START, revoked=True).keys("gate/i/1", None) == []
+
+    def public(trust: Trust, writer: str) -> list[str]:
+        return [key.public_key for key in trust.keys(writer, START)]
+
+    assert public(strict, "gate/i/1") == [keyring.keys[1].public_key]
+    assert public(lenient, "gate/i/1") == [keyring.keys[1].public_key, revoked.public_key]
+    assert public(lenient, "executor/1") == [foreign.public_key]
+
+
+def test_a_head_that_contradicts_its_record_names_both_hashes() -> None:
+    chain = AuditChain(WRITER, KEYS["gate"])
+    other = [
+        chain.append(AuditKind.ORDER_SIGNED, IncidentId("i"), {"x": n}, START) for n in range(5)
+    ]
+    false = replace(HEADS[0], head=sign_head(other[4], KEYS["gate"], HEAD_AT))
+    faults = report(LINKS, [false, false]).findings
+    told = [(one.kind, one.index, one.expected, one.actual) for one in faults]
+    assert told == [("rewritten", 4, other[4].hash, LAST.record.hash)]
