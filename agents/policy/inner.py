@@ -9,6 +9,7 @@ for is policy's word (`agents.policy.reads`).
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from agents.contracts.command import Access
 from agents.policy.mongo import MONGO_SHELLS, read_mongo
@@ -50,6 +51,12 @@ _API = re.compile(
     r"(?:.*\.)?(?:kubernetes|kube-system)(?:\.|\Z)|(?:rancher-)?metadata(?:\.|\Z)|instance-data"
 )
 _NO_REDIRECT = "--max-redirect=0"
+# what curl writes out: its variables, of these what the other side told, and text
+_OUT = re.compile(r"%\{(?P<variable>[a-z_]{1,32})\}|(?P<text>\\n|[A-Za-z0-9 :=._\n-])")
+_TOLD = re.compile(
+    r"content_type|filename_effective|header_json|json|certs|.*url.*|referer|errormsg"
+)
+_APART = frozenset({"\\n", "\n", " ", ":", "="})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +97,19 @@ def address_of(argv: tuple[str, ...]) -> Address | None:
 
 
 def runnable(argv: tuple[str, ...]) -> tuple[str, ...]:
-    """Return an accepted argv as it runs: wget follows redirects unless it is told not to."""
+    """Return an accepted argv as it runs.
+
+    wget follows redirects unless it is told not to; what curl writes out begins on a line of its
+    own, or it would stand directly behind the body.
+    """
     if argv[:1] == ("wget",) and _NO_REDIRECT not in argv:
         return (argv[0], _NO_REDIRECT, *argv[1:])
+    if argv[:1] == ("curl",) and "/dev/null" not in argv:
+        flags = ("", *argv)
+        return tuple(
+            f"\\n{word}" if before in _WRITE_OUT and word.startswith("%") else word
+            for before, word in zip(flags, argv, strict=False)
+        )
     return argv
 
 
@@ -105,12 +122,17 @@ def _printenv(arguments: tuple[str, ...]) -> None:
     for argument in arguments:
         if _VARIABLE.fullmatch(argument) is None:
             raise _argument("printenv", "names of variables", argument)
-        if _says_secret(argument):
+        if says_secret(argument):
             raise _argument("printenv", "no name that says its value is secret", argument)
 
 
-def _says_secret(name: str) -> bool:
-    """Return whether redaction would hide the value if it stood behind its name."""
+def says_secret(name: str) -> bool:
+    """Return whether redaction would hide the value if it stood behind its name, or in JSON."""
+    return _is_secret_file(name) or redact(f'"{name}": "{_UNTOLD}"').count > 0
+
+
+def _is_secret_file(name: str) -> bool:
+    """Return whether a file's name says it; `auth`, a secret in JSON, is none in a file's name."""
     return is_secret_name(name) or redact(f"{name}={_UNTOLD}").count > 0
 
 
@@ -118,7 +140,7 @@ def _cat(arguments: tuple[str, ...]) -> None:
     if not arguments:
         raise _argument("cat", "the absolute path of a file", "nothing")
     for path in arguments:
-        named = any(_says_secret(part.partition(".")[0]) for part in path.split("/"))
+        named = any(_is_secret_file(part.partition(".")[0]) for part in path.split("/"))
         open_ = path.startswith(_READABLE) and not _SHUT.search(path) and not named
         if _PATH.fullmatch(path) is None or not (open_ or _PROC.fullmatch(path)):
             raise _argument("cat", f"a file below {', '.join(_READABLE)}, no secret", path)
@@ -146,7 +168,7 @@ def _curl(arguments: tuple[str, ...]) -> Address:
             _exactly("curl", word, words, "/dev/null")
         elif word in {"-X", "--request"}:
             _exactly("curl", word, words, "GET")
-        elif word in {"-w", "--write-out"}:
+        elif word in _WRITE_OUT:
             _written(next(words, ""), arguments)
         else:
             found.append((word, _url("curl", word)))
@@ -156,11 +178,16 @@ def _curl(arguments: tuple[str, ...]) -> Address:
 
 
 def _written(form: str, arguments: tuple[str, ...]) -> None:
-    """Refuse what curl may not write out, or would glue to the body's end."""
-    if re.fullmatch(r"(?:%\{[a-z_]{1,32}\}|\\n|[A-Za-z0-9 :=._\n-])*", form) is None:
+    """Refuse what curl may not write out, or would glue to the body or to what the server told."""
+    pieces = list(_OUT.finditer(form))
+    if "".join(piece.group() for piece in pieces) != form or not form:
         raise _argument("curl", "%{http_code} and such after -w", form)
-    if form[:1].isalnum() and "/dev/null" not in arguments:
+    if "/dev/null" not in arguments and pieces[0]["text"] and pieces[0]["text"] not in _APART:
         raise _argument("curl", "a blank or \\n first after -w, or -o /dev/null", form)
+    for one, two in pairwise(pieces):
+        for told, beside in ((one, two), (two, one)):
+            if _TOLD.fullmatch(told["variable"] or "") and beside["text"] not in _APART:
+                raise _argument("curl", f"a blank or \\n beside {told.group()}", form)
 
 
 def _wget(arguments: tuple[str, ...]) -> Address:
@@ -193,6 +220,7 @@ def _wget(arguments: tuple[str, ...]) -> Address:
     return found[0]
 
 
+_WRITE_OUT = frozenset({"-w", "--write-out"})
 _CURL_SWITCHES = frozenset(
     {
         "--silent",

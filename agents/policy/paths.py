@@ -22,9 +22,13 @@ _MEMBER = rf"\.{_NAME}|\['{_NAME}'\]|\[{_NUMBER}\]"
 _LITERAL = (
     r"\"[^\"'\\(){}\[\]\n]*+\"|'[^\"'\\(){}\[\]\n]*+'|-?[0-9]{1,18}(?:\.[0-9]{1,9})?|true|false"
 )
-_FILTER = rf"\?\(@(?P<compared>(?:{_MEMBER})++)(?: *+(?:==|!=|<=|>=|<|>) *+(?:{_LITERAL}))? *+\)"
+_FILTER = (
+    rf"\?\(@(?P<compared>(?:{_MEMBER})++)"
+    rf"(?: *+(?P<operator>==|!=|<=|>=|<|>) *+(?P<literal>{_LITERAL}))? *+\)"
+)
 _STEP = re.compile(
-    rf"(?:(?P<dots>\.\.?)(?P<plain>{_NAME})|\[(?P<quote>['\"])(?P<quoted>{_NAME})(?P=quote)\])"
+    rf"(?:(?P<dots>\.\.?)(?P<plain>{_NAME})|\[\"(?P<double>{_NAME})\"\]"
+    rf"|\[(?P<quoted>'{_NAME}'(?: ?, ?'{_NAME}')*+)\])"
     rf"(?:\[(?P<bracket>\*|{_NUMBER}(?: ?, ?{_NUMBER})*+|{_PART}|{_FILTER})\])?"
 )
 _RELAXED = re.compile(r"\{(?P<inner>[^{}]*)\}|(?P<bare>[^{}]*)")
@@ -34,13 +38,17 @@ _RELAXED = re.compile(r"\{(?P<inner>[^{}]*)\}|(?P<bare>[^{}]*)")
 class Step:
     """A name of a path. deep: found anywhere below; bracket: what stands in the one behind it.
 
-    compared: the path of that bracket, if it is a filter.
+    compared, operator, literal: of that bracket, if it is a filter; beside: the next name is of the
+    same place, `['name','image']`.
     """
 
     name: str
     deep: bool = False
     bracket: str = ""
     compared: tuple["Step", ...] = ()
+    operator: str = ""
+    literal: str = ""
+    beside: bool = False
 
 
 def steps_of(path: str) -> tuple[Step, ...] | None:
@@ -50,13 +58,26 @@ def steps_of(path: str) -> tuple[Step, ...] | None:
     at = 0
     while at < len(text):
         step = _STEP.match(text, at)
-        if step is None:
+        names = _names(step) if step else []
+        if step is None or (step["bracket"] and len(names) > 1):
             return None
-        compared = steps_of(step["compared"]) if step["compared"] else ()
-        name = (step["plain"] or step["quoted"]).replace("\\", "")
-        found.append(Step(name, step["dots"] == "..", step["bracket"] or "", compared or ()))
+        found += [Step(name, beside=True) for name in names[:-1]]
+        found.append(_step(names[-1], step))
         at = step.end()
     return tuple(found) if path else None
+
+
+def _names(step: re.Match[str]) -> list[str]:
+    """Return the names of one place, several where they stand in one bracket."""
+    several = re.findall("'([^']+)'", step["quoted"] or "")
+    names = several or [step["plain"] or step["double"]]
+    return [name.replace("\\", "") for name in names]
+
+
+def _step(name: str, step: re.Match[str]) -> Step:
+    compared = steps_of(step["compared"]) if step["compared"] else ()
+    filtered = (compared or (), step["operator"] or "", step["literal"] or "")
+    return Step(name, step["dots"] == "..", step["bracket"] or "", *filtered)
 
 
 def relaxed(path: str) -> str:

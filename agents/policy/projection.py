@@ -1,22 +1,21 @@
 """What a jsonpath, a column or a sort key may take out of an object.
 
 Invariant: a value that may be a secret leaves beside its name, so that redaction knows it, or not
-at all; no letter of the line's own is glued to a value; nothing is compared with one. A path that
-`agents.policy.paths` can't read is refused.
+at all; nothing that may hide it stands beside a value (`agents.policy.glue`); no comparison tells
+of one, and no order of texts of any. A path that `agents.policy.paths` can't read is refused.
 """
 
 import re
 
 from agents.contracts.command import Command
-from agents.policy.named import is_secret_name
+from agents.policy.glue import BLOCK, is_glued, literal
+from agents.policy.inner import says_secret
 from agents.policy.paths import FORMS, Step, relaxed, steps_of
 from agents.policy.refusal import ReasonCode, Refusal
 
 _FORMS = frozenset({"jsonpath", "jsonpath-as-json", "custom-columns"})
-_BLOCK = re.compile(r"\{((?:[^{}'\"]|'[^']*'|\"[^\"]*\")*)\}")
 # a variable with its name before it is redacted as in the output of `env`
 _PAIR = re.compile(r"\{\.name\}(?:[=:] ?|\{\"[=:] ?\"\})\{\.value\}")
-_QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
 _VALUE = re.compile(r"(?<![\w-])value(?![\w-])", re.IGNORECASE)
 _ARGUMENTS = re.compile(r"(?<![\w-])(?:args|command)(?![\w-])", re.IGNORECASE)
 _REFERRING = frozenset(
@@ -29,8 +28,13 @@ _AFTER = {
     "secrets": frozenset({"", "items"}),
 }
 """Members that refer to one behind these names; elsewhere, as in a config map, they may hold it."""
+_HOLDING = frozenset({"data", "stringdata", "binarydata", "annotations"})
+"""Members whose own members may hold a secret under any name."""
+_DATED = re.compile(r"[A-Za-z]*(?:Time|Timestamp)")
+_COMPARED_LABEL = re.compile(r"(?P<key>[\w./-]++) *+(?:!?=|(?:in|notin)\b)")
 _WHOLE, _LISTED = frozenset({""}), frozenset({"", "*"})
-_APART = "put a blank, a tab or a new line between them"
+_APART = "put a blank, a comma or a new line between them, also at the end of a {range}"
+_SHUT = "the value of a name that says it is secret"
 _ANYWAY = "-o jsonpath='{.spec.template.spec.containers[*].env}' shows names, and values as far"
 
 
@@ -44,8 +48,9 @@ def check_projection(command: Command) -> None:
             _check_path(relaxed(column.partition(":")[2]), "--output", _WHOLE)
     elif form in _FORMS:
         _check_template(_PAIR.sub("{.name}", template))
-    if form == "jsonpath":
-        _check_glue(template)
+    if form == "jsonpath" and is_glued(template):
+        raise _refused("text or a value glued to a value", "--output", _APART)
+    _check_labels(command)
     key = command.flag("sort-by")
     if key is not None:
         _check_path(relaxed(key), "--sort-by", frozenset())
@@ -55,13 +60,13 @@ def _check_template(template: str) -> None:
     """Refuse what the paths of a template may not take, and a brace that opens no action."""
     if "{" not in template:
         _check_path(relaxed(template), "--output", _LISTED)
-    elif "{" in _BLOCK.sub("", template):
+    elif "{" in BLOCK.sub("", template):
         raise _unread(template, "--output")
-    for block in _BLOCK.finditer(template):
+    for block in BLOCK.finditer(template):
         action = block[1].strip(" ")
         if action.startswith("range"):
             _check_path(action.removeprefix("range").lstrip(" "), "--output", frozenset())
-        elif action != "end" and _literal(action) is None:
+        elif action != "end" and literal(action) is None:
             _check_path(action, "--output", _LISTED)
 
 
@@ -74,64 +79,54 @@ def _check_path(path: str, flag: str, whole: frozenset[str]) -> None:
     if steps is None:
         raise _unread(path, flag)
     _check_steps(steps, flag, whole)
+    held = False
     for step in steps:
-        _check_steps(step.compared, flag, frozenset())
+        _check_steps(step.compared, flag, frozenset(), step.name)
+        held = held or step.name.lower() in _HOLDING
+        if step.operator:
+            _check_comparison(step, flag, held=held)
 
 
-def _check_steps(steps: tuple[Step, ...], flag: str, whole: frozenset[str]) -> None:
+def _check_comparison(step: Step, flag: str, *, held: bool) -> None:
+    """Refuse a comparison that would tell of a value, bit by bit, what no output shows.
+
+    held: it stands below what may hold a secret under any name.
+    """
+    if held or any(name.name.lower() in _HOLDING for name in step.compared):
+        raise _refused("what is in data or annotations, by a comparison", flag, "take it whole")
+    ordered = "=" not in step.operator or step.operator in {"<=", ">="}
+    if ordered and step.literal[:1] in {"'", '"'} and not _DATED.fullmatch(step.compared[-1].name):
+        raise _refused("a text, by what comes before it", flag, "compare texts with == or !=")
+
+
+def _check_labels(command: Command) -> None:
+    """Refuse labels that a table would show, or a selector compare, by a secret's name."""
+    columns = (command.flag("label-columns") or "").split(",")
+    compared = [found["key"] for found in _COMPARED_LABEL.finditer(command.flag("selector") or "")]
+    for flag, keys in (("--label-columns", columns), ("--selector", compared)):
+        if any(map(says_secret, keys)):
+            raise _refused(_SHUT, flag, "leave that label out")
+
+
+def _check_steps(
+    steps: tuple[Step, ...], flag: str, whole: frozenset[str], before: str = ""
+) -> None:
+    """Refuse names that part a value from its name; before: what a filter stands behind."""
     if any(_VALUE.search(step.name) for step in steps):
         raise _refused("a value without its name", flag, f"{_ANYWAY} as they are no secret")
     if any(_ARGUMENTS.search(step.name) and step.bracket not in whole for step in steps):
         raise _refused("an argument without the one before it", flag, "take args as a whole")
-    before = ""
     for at, step in enumerate(steps, 1):
-        shown = at == len(steps) or step.bracket
-        if shown and is_secret_name(step.name) and not _refers(before, step):
-            raise _refused(
-                "the value of a name that says it is secret", flag, "leave that name out"
-            )
-        before = step.name
+        shown = at == len(steps) or step.bracket or step.beside
+        if shown and says_secret(step.name) and not _refers(before, step):
+            raise _refused(_SHUT, flag, "leave that name out")
+        before = before if step.beside else step.name
 
 
 def _refers(before: str, step: Step) -> bool:
     """Return whether a member behind another one only refers to a secret."""
     in_place = not step.deep and before in _AFTER.get(step.name, ())
     return in_place or step.name in _REFERRING
-
-
-def _check_glue(template: str) -> None:
-    """Refuse a template that would print a letter, or another value, directly beside a value."""
-    before, of_value = " ", False
-    for text, action in _pieces(template):
-        shown = text if action is None else _literal(action)
-        if shown is None:
-            if of_value or before.isalnum():
-                raise _refused("text or a value glued to a value", "--output", _APART)
-            of_value = True
-        elif shown:
-            if of_value and shown[0].isalnum():
-                raise _refused("text glued to a value", "--output", _APART)
-            before, of_value = shown[-1], False
-
-
-def _pieces(template: str) -> list[tuple[str, str | None]]:
-    """Return text and actions of a template in order; `{range}` and `{end}` print nothing."""
-    found: list[tuple[str, str | None]] = []
-    at = 0
-    for block in _BLOCK.finditer(template):
-        action = block[1].strip(" ")
-        found.append((template[at : block.start()], None))
-        if action != "end" and not action.startswith("range"):
-            found.append(("", action))
-        at = block.end()
-    return [*found, (template[at:], None)] if found else []
-
-
-def _literal(action: str) -> str | None:
-    """Return what a quoted action prints, an unknown escape as a letter; None for a path."""
-    if _QUOTED.fullmatch(action) is None:
-        return None
-    return re.sub(r"\\.?", "x", re.sub(r"\\[ntr]", " ", action[1:-1]))
 
 
 def _unread(path: str, flag: str) -> Refusal:

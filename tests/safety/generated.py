@@ -63,7 +63,7 @@ INNER = [
     ("printenv", "A", "B_C"),
     ("cat", "/etc/hosts", "/proc/meminfo"),
     ("nslookup", "geo.hotel-1.svc"),
-    ("curl", "-sS", "-m", "5", "-w", "%{http_code}\\n", "http://geo:80/a"),
+    ("curl", "-sS", "-m", "5", "-w", "\\n%{http_code}\\n", "http://geo:80/a"),
     ("wget", "--max-redirect=0", "-qO-", "-T", "5", "http://geo"),
     ("mongosh", "--quiet", "--eval", 'db.getSiblingDB("a").dropUser("b")'),
     ("mongo", "admin", "--eval", "db.getUsers()"),

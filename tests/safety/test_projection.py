@@ -1,8 +1,12 @@
 """What a read may take out of an object: no value without its name, none glued to other letters."""
 
+from time import perf_counter
+
 import pytest
 
-from tests.safety.judge import ALLOW, DENY, ruled
+from agents.policy.glue import BESIDE, is_glued
+from agents.policy.redact import redact
+from tests.safety.judge import ALLOW, DENY, ruled, runs
 
 GET = "kubectl get deploy geo"
 TAKEN = [
@@ -45,6 +49,20 @@ TAKEN = [
     "-o custom-columns=value:.metadata.name,TOKEN:.spec.automountServiceAccountToken",
     "-o custom-columns='NAME:.metadata.name,COMMAND:.spec.template.spec.containers[0].command'",
     "--sort-by='.status.containerStatuses[0].restartCount'",
+    "-o jsonpath='{range .items[*]}{.metadata.namespace}/{.metadata.name}{\"\\n\"}{end}'",
+    "-o jsonpath='{.status.readyReplicas}/{.spec.replicas} of {.metadata.name}-x'",
+    "-o jsonpath='{range .spec.ports[*]}{.port}/{.protocol}{end}{.metadata.name}'",
+    "-o jsonpath='{range .items[*]}{.metadata.name}{end}'",
+    "-o jsonpath='{range .items[*]}{.metadata.name}|{.status.phase} ({.spec.image}),{end}'",
+    "-o jsonpath='{range .items[*]}{range .spec.containers[*]}{.image}{\" \"}{end}{end}'",
+    "-o jsonpath='{range .items[*]}{\"\\n\"}{.a}{end}'",
+    "-o jsonpath=\"{.spec.containers[*]['name','image']}\"",
+    "-o jsonpath=\"{.spec.containers[?(@.name=='geo')]['name', 'image']}\"",
+    "-o jsonpath='{.spec.template.spec.volumes[?(@.secret)].name}'",
+    "-o jsonpath='{.items[?(@.metadata.labels.app!=\"geo\")].metadata.name}'",
+    "-o jsonpath='{.items[?(@.metadata.creationTimestamp>=\"2026-01-01\")].kind}'",
+    "-o jsonpath='{.items[?(@.data.app)].metadata.name} {.items[?(@.spec.replicas<=1)].kind}'",
+    "-L app,app.kubernetes.io/name -l 'app in (token),tier!=password,!secret,token'",
 ]
 UNREAD = [
     "{.data.password@}",
@@ -97,12 +115,27 @@ QUOTED = [
     "{.data['password..']}",
     "{.data['x.password']}",
     "{.data['']}",
-    "{.data['x','y']}",
+    "{.data['x','password']}",
+    "{.data['password','x']}",
+    "{.data['x',*]}",
+    "{.data['x',]}",
+    "{.spec['x','y'][0]}",
+    "{.data['volumes','secret']}",
+    "{..env[0]['name','value']}",
     "{.data['password'][0]}",
     "{.spec.containers[0].env[0]['*']}",
     "{..env[0]['value']}",
     "{.items[?(@.data['password']=='h')].metadata.name}",
     "{.items[?(@['a']=='x)].data.password..[?(y')]}",
+]
+COMPARED = [
+    'data.DATABASE_URL<"postgres://app:i"',
+    'data.DATABASE_URL=="postgres://app:i"',
+    'metadata.annotations.x!="a"',
+    "Data.x>5",
+    'spec.image>"a"',
+    'spec.image<="a"',
+    'creationTimestamp.x<"2"',
 ]
 BARE = [
     "-o jsonpath='{..env[?(@.name==\"DB_PASSWORD\")].value}'",
@@ -147,6 +180,20 @@ BARE = [
     "-o jsonpath='{.data.secret}'",
     "-o jsonpath='{..secret}'",
     "-o jsonpath='{.Env[0].Value}'",
+    *(f"-o jsonpath='{{.data.{name}}}'" for name in ("tokens", "secrets", "pass")),
+    *(f"-o custom-columns=A:.data.{name}" for name in ("tokens", "secrets", "pass")),
+    "--sort-by=.data.pass",
+    "-o jsonpath='{.items[?(@.data.pass)].kind}'",
+    "-o jsonpath='{.items[?(@.secret)].kind}'",
+    "-L password",
+    "-L app,team.example/pass",
+    "-l password=hunter2",
+    "-l 'app=geo,team.example/token in (a,b)'",
+    "-l 'tokens notin (a)'",
+    *(f"-o jsonpath='{{.items[?(@.{path})].kind}}'" for path in COMPARED),
+    *(f"-o custom-columns='A:.items[?(@.{path})].kind'" for path in COMPARED),
+    "-o jsonpath='{.data[?(@.x==1)]}'",
+    "-o jsonpath='{.metadata.annotations[?(@.x==1)].y}'",
 ]
 GLUED = [
     "x{.v}",
@@ -156,6 +203,25 @@ GLUED = [
     '{"x"}{.v}',
     '{"\\x41"}{.v}',
     "{.a}{.v}",
+    *(f"{mark}{{.data.aws}}" for mark in "_/-.+@#%"),
+    *(f"{{.data.aws}}{mark}" for mark in "_/-.+@#%"),
+    "{range .items[*]}{.data.aws}{end}",
+    "{range .items[*]}{.data.aws} {.data.aws}{end}",
+    '{range .items[*]}{"_ "}{.data.aws}{end}',
+    "{range .items[*]}{range .a[*]}{end}{.data.aws}{end}",
+    "{range .items[*]}{range .a[*]}{.data.aws}{end}{end}",
+    "{range .items[*]}x {.data.aws}{end}",
+    "{.data.aws}{range .none[*]},{end}{.data.aws}",
+    "{.data.aws}{range .items[*]}{range .none[*]},{end}{end}x",
+    "{range .items[*]}{.data.aws}",
+    "{.metadata.name}{.data.aws}",
+    "{.data.name}/x",
+    "{.metadata.labels.name}/x",
+    "{..name}/x",
+    "{.metadata..name}/x",
+    "{.metadata.name}/{.data.aws}",
+    "{range .metadata.labels}{.name}/x{end}",
+    "{range .spec}{$.replicas}/x{end}",
 ]
 
 
@@ -172,6 +238,28 @@ def test_no_value_leaves_without_what_tells_that_it_is_secret(form: str) -> None
 @pytest.mark.parametrize("template", GLUED)
 def test_nothing_is_glued_to_a_value(template: str) -> None:
     assert ruled(f"kubectl get cm notes -o jsonpath='{template}'") == (DENY, "secret_values")
+
+
+@pytest.mark.parametrize("mark", sorted(BESIDE))
+def test_beside_what_may_stand_there_a_secret_is_found(mark: str) -> None:
+    for secret in (
+        "AKIAIOSFODNN7EXAMPLE",
+        "abcdef.0123456789abcdef",
+        f"dapi{'0123456789abcdef' * 2}",
+        "4111111111111111",
+        f"ghp_{'a1B2' * 9}",
+        "DE89370400440532013000",
+        "postgres://u:hunter2x@h/d",
+    ):
+        for text in (f"{mark}{secret}", f"{secret}{mark}", f"{mark}{secret}{mark}"):
+            assert secret not in redact(text).text and redact(text).count == 1
+
+
+def test_a_template_of_many_ranges_is_judged_in_time() -> None:
+    begun = perf_counter()
+    is_glued("{range .a}{.b} " * 60 + "{end}" * 30)
+    is_glued("{range .a} {.b}{end}" * 50)
+    assert perf_counter() - begun < 2
 
 
 @pytest.mark.parametrize("form", ["-o json", "-o yaml", "-o json --revision=2"])
@@ -205,5 +293,11 @@ def test_what_curl_writes_out_is_not_glued_to_the_body() -> None:
     assert ruled(f"{curl} -w x%{{http_code}}") == (DENY, "inner_argument")
     assert ruled(f"{curl} -w x -o /dev/null")[0] is ALLOW
     assert ruled(f"{curl} -w ' Code: %{{http_code}}'")[0] is ALLOW
+    assert ruled(f"{curl} -w 'time=%{{time_total}}s %{{http_code}}_' -o /dev/null")[0] is ALLOW
+    for form in ("_%{http_code}", "-", ".x", "\\n%{redirect_url}_", "\\n%{json}%{certs}"):
+        assert ruled(f"{curl} -w '{form}'") == (DENY, "inner_argument")
+    assert ruled(f"{curl} -o /dev/null -w 'to_%{{url_effective}}'") == (DENY, "inner_argument")
+    assert runs(f"{curl} -w '%{{http_code}}'").inner[-1] == "\\n%{http_code}"
+    assert runs(f"{curl} -w '%{{http_code}}' -o /dev/null").inner[-3] == "%{http_code}"
     for form in ("%{http_code}", "\\ntime=%{time_total}", " x"):
         assert ruled(f"{curl} -w '{form}'")[0] is ALLOW
