@@ -1,12 +1,16 @@
 """Literal secrets in what an act would write: variables, data, arguments, labels, annotations.
 
-Invariant: no value that redaction would hide beside its name, and none but a reference under a name
-that says it is secret, stands in an action; actions are published. Personal data may.
+Invariant: no value that redaction would hide beside its name, and none but a reference, a switch,
+a duration or a small number under a name that says it is secret, stands in an action; actions are
+published. Personal data may.
 """
 
+import base64
+import binascii
 import json
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from pydantic import JsonValue
 
@@ -17,40 +21,99 @@ __all__ = ["secret_member", "secret_name"]
 
 # no form has so few characters of these alone; of such values only their names can tell
 _SHORT = re.compile(r"[\w./-]{0,15}")
-# what the kubelet or a shell puts in; `$` and lower case begin a password hash
-_REFERENCE = re.compile(
-    r"\$\([A-Za-z_][\w.-]{0,253}\)|\$\{[A-Za-z_]\w{0,253}\}|\$[A-Z_][A-Z0-9_]{1,253}\b(?!\$)"
+# what the kubelet, a shell or a program puts in; `$` and lower case begin a password hash
+_EXPANDED = r"\$\([A-Za-z_][\w.-]{0,253}\)"
+_FILLED = (
+    r"\$\{(?:env[:.])?[A-Za-z_][\w.]{0,253}(?::-?)?\}|\$__(?:file|env|vault)\{[\w./:-]{1,253}\}"
 )
+_REFERENCE = re.compile(rf"{_EXPANDED}|{_FILLED}|\$[A-Z_][A-Z0-9_]{{1,253}}\b(?!\$)")
 _REFERS = "[redacted:reference]"
 _LOGIN = re.compile(r"://[^\s/@:]{0,64}:\[redacted:reference\]@")
+# the reference is the password of the address, or nothing of it is a literal
+_DSN = re.compile(
+    r"(?:[a-z0-9+]{1,32}://)?(?:[\w.-]{0,64}|\[redacted:reference\]):\[redacted:reference\]@.*"
+    r"|.*password=\[redacted:reference\](?:[\s;&].*)?",
+    re.DOTALL | re.IGNORECASE,
+)
 _PERSONAL = re.compile(r"\[redacted:(?:e-mail|bank account|card number|phone number|national id)\]")
 # an annotation that names a Secret: `nginx.ingress.kubernetes.io/auth-secret`
 _NAMES_A_SECRET = re.compile(r"[\w.-]+/(?:[\w-]+-)?secret")
 _OBJECT = re.compile(r"[a-z0-9.-]+(?:/[a-z0-9.-]+)?")
+_PLAIN_OBJECT = re.compile(r"[a-z]{1,16}(?:-[a-z]{1,16}){0,4}")
+# a switch, a duration, a number that is no secret: `ALLOW_EMPTY_PASSWORD=yes`, `TOKEN_LIFE=5m`
+_SETTING = re.compile(
+    r"true|false|yes|no|on|off|none|null|enabled|disabled|[0-9]{1,2}|(?:[0-9]{1,6}(?:ms|[smhdw])){1,3}",
+    re.IGNORECASE,
+)
+_COMMENT = re.compile(r"\s*(?:#|;|//)")
+_PROSE = re.compile(r"(?:[a-z'-]+|[A-Z][a-z'-]*|[A-Z]{2,8}|[0-9]{1,4}|\.{3}|…|[-=:])[.,:;!?)]*")
+_TELLS_WHY = "kubernetes.io/change-cause"
+_HELD = frozenset({"data", "stringData", "binaryData"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Literal:
+    """A value and what it is called. held: data of an object, in which nothing is expanded."""
+
+    name: str
+    value: str
+    held: bool = False
 
 
 def secret_name(pairs: Iterable[tuple[str, str]]) -> str | None:
     """Return the first name whose value would publish a secret, or None."""
-    return next((name for name, value in pairs if _is_secret(name, value)), None)
+    return _first(_Literal(name, value) for name, value in pairs)
 
 
 def secret_member(document: JsonValue) -> str | None:
     """Return the name of what holds a secret in a manifest or a patch, or None."""
-    return secret_name(_pairs("", document))
+    return _first(_literals("", document))
 
 
-def _is_secret(name: str, value: str) -> bool:
-    value = _REFERENCE.sub(_REFERS, value)
-    if value.strip() in {"", _REFERS}:
-        return False
-    if _NAMES_A_SECRET.fullmatch(name) and _OBJECT.fullmatch(value):
+def _first(literals: Iterable[_Literal]) -> str | None:
+    return next((one.name for one in literals if _is_secret(one)), None)
+
+
+def _is_secret(literal: _Literal) -> bool:
+    name, written = literal.name, _without_prose(literal)
+    value = _REFERENCE.sub(_REFERS, written)
+    if _SETTING.fullmatch(value.strip()) or not value.strip() or _names_an_object(literal):
         return False
     lowered = name.lower()
     if not any(needle in lowered for needle in NEEDLES):
         return _SHORT.fullmatch(value) is None and _is_hidden(f"{name}={value}")
-    if "dsn" in lowered and _REFERS in value:  # its password refers, the rest is an address
-        return _is_hidden(value.replace(_REFERS, ""))
-    return is_secret_name(name) or _is_hidden(f"{name}={value}")
+    if "dsn" in lowered and _DSN.fullmatch(value):  # its password refers, the rest is an address
+        return _is_hidden(value.replace(f":{_REFERS}@", "@"))
+    if not is_secret_name(name):
+        return value.strip() != _REFERS and _is_hidden(f"{name}={value}")
+    expanded = _FILLED if literal.held else f"{_EXPANDED}|{_FILLED}"
+    return re.fullmatch(expanded, written.strip()) is None
+
+
+def _names_an_object(literal: _Literal) -> bool:
+    """Return whether a value only names a Secret: in an annotation, or in words as a label."""
+    if _NAMES_A_SECRET.fullmatch(literal.name):
+        return _OBJECT.fullmatch(literal.value) is not None
+    named = literal.name == "secret" and not literal.held
+    return named and _PLAIN_OBJECT.fullmatch(literal.value) is not None
+
+
+def _without_prose(literal: _Literal) -> str:
+    """Return a value without comments in words: no word of theirs could be told from a password."""
+    if literal.name == _TELLS_WHY:
+        return "" if _is_prose(literal.value) else literal.value
+    lines = literal.value.split("\n")
+    if len(lines) == 1:
+        return literal.value
+    return "\n".join(
+        line
+        for line in lines
+        if not (mark := _COMMENT.match(line)) or not _is_prose(line[mark.end() :])
+    )
+
+
+def _is_prose(text: str) -> bool:
+    return all(map(_PROSE.fullmatch, text.split()))
 
 
 def _is_hidden(text: str) -> bool:
@@ -61,28 +124,60 @@ def _is_hidden(text: str) -> bool:
     return found.count > personal
 
 
-def _pairs(name: str, value: JsonValue) -> Iterator[tuple[str, str]]:
-    """Yield what the strings of a document are called, and the strings."""
+def _literals(name: str, value: JsonValue, *, held: bool = False) -> Iterator[_Literal]:
+    """Yield what the strings and numbers of a document are called, and how they are written."""
     if isinstance(value, str):
-        yield name, value
+        yield _Literal(name, value, held)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield _Literal(name, str(value), held)
     elif isinstance(value, list):
-        words = [one for one in value if isinstance(one, str)]
-        if words:  # an option and its value are neighbours
-            yield name, json.dumps(words, ensure_ascii=False)
+        yield from _neighbours(name, value)
         for one in value:
             if not isinstance(one, str):
-                yield from _pairs(name, one)
+                yield from _literals(name, one, held=held)
     elif isinstance(value, dict):
-        of = _of_value(value)
-        for key, one in value.items():
-            yield from _pairs(of if of and key == "value" else key, one)
+        yield from _members(value, held=held)
 
 
-def _of_value(member: dict[str, JsonValue]) -> str | None:
-    """Return what a member `value` belongs to: a variable's name, a JSON patch's path."""
+def _neighbours(name: str, *lists: JsonValue) -> Iterator[_Literal]:
+    """Yield the strings of lists as one text: an option and its value are neighbours."""
+    words = [
+        one for part in lists if isinstance(part, list) for one in part if isinstance(one, str)
+    ]
+    if words:
+        yield _Literal(name, json.dumps(words, ensure_ascii=False))
+
+
+def _members(member: dict[str, JsonValue], *, held: bool) -> Iterator[_Literal]:
+    place, of = _of_value(member)
+    for key, one in member.items():
+        name = of if of and key == "value" else key
+        top = place if of and key == "value" else key
+        if top == "binaryData":
+            yield from _decoded(name, one)
+        else:
+            yield from _literals(name, one, held=held or top in _HELD)
+    if "command" in member and "args" in member:  # they are one line
+        yield from _neighbours("args", member["command"], member["args"])
+
+
+def _of_value(member: dict[str, JsonValue]) -> tuple[str, str | None]:
+    """Return where a member `value` stands and its name: a variable's, a JSON patch's path."""
     name, path = member.get("name"), member.get("path")
     if isinstance(name, str):
-        return name
+        return "", name
     if isinstance(path, str) and "op" in member:
-        return path.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
-    return None
+        last = path.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+        return path.split("/")[1] if "/" in path else "", last
+    return "", None
+
+
+def _decoded(name: str, data: JsonValue) -> Iterator[_Literal]:
+    """Yield texts of `binaryData` as they are; what is no text is shown to nobody as a name."""
+    for key, one in (data if isinstance(data, dict) else {name: data}).items():
+        if isinstance(one, str):
+            try:
+                text = base64.b64decode(one).decode()
+            except (binascii.Error, UnicodeDecodeError):
+                text = one
+            yield _Literal(key, text, held=True)

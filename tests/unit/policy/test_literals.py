@@ -1,5 +1,7 @@
 """Which literal values are secrets that an act must not publish, and which only refer to one."""
 
+import base64
+
 import pytest
 from pydantic import JsonValue
 
@@ -12,7 +14,17 @@ from agents.policy.literals import secret_member, secret_name
     [
         ("DB_PASSWORD", "x"),
         ("DB_PASSWORD", "123"),
-        ("DB_PASSWORD", "true"),
+        ("CVV", "123"),
+        ("DB_PASSWORD", "12345678"),
+        ("DB_PASSWORD", "truex"),
+        ("DB_PASSWORD", "$HUNTER2"),
+        ("DB_PASSWORD", "${DB_PASSWORD:hunter2}"),
+        ("DB_PASSWORD", "$__file{/x}y"),
+        ("DB_DSN", "hunter2secret$(P)"),
+        ("DB_DSN", "u:hunter2@tcp($(HOST):3306)/d"),
+        ("secret", "hunter2"),
+        ("SECRET", "db"),
+        ("kubernetes.io/change-cause", "set password: hunter2"),
         ("DB_PASSWORD", "x$(DB_PASSWORD)"),
         ("DB_PASSWORD", "${DB_PASSWORD:-hunter2}"),
         ("JWT_SIGNING_KEY", "x"),
@@ -49,10 +61,39 @@ def test_a_literal_is_told_by_its_name_or_by_its_form(name: str, value: str) -> 
         ("note", "mysql -uroot -p$MYSQL_ROOT_PASSWORD -h db"),
         ("note", "copied: password=[redacted:value]"),
         ("compass", "north"),
+        ("ALLOW_EMPTY_PASSWORD", "yes"),
+        ("MYSQL_ALLOW_EMPTY_PASSWORD", "true"),
+        ("USE_PASSWORD", "False"),
+        ("DISABLE_AUTH", "true"),
+        ("AUTH", "none"),
+        ("SESSION_COOKIE_SECURE", "true"),
+        ("COOKIE_SAMESITE", "lax"),
+        ("CSRF_COOKIE_HTTPONLY", "true"),
+        ("TOKEN_LEEWAY", "60"),
+        ("ACCESS_TOKEN_LIFETIME", "5m"),
+        ("REFRESH_TOKEN_VALIDITY", "30d"),
+        ("REFRESH_TOKEN_VALIDITY", "2592000"),
+        ("TOKEN_LIFESPAN", "12000"),
+        ("OAUTH2_PROXY_COOKIE_REFRESH", "1h"),
+        ("ACCESS_TOKEN", "1h30m"),
+        ("LOGIN_TOKENS", "5"),
+        ("DB_PASSWORD", "${DB_PASSWORD:}"),
+        ("DB_PASSWORD", "${DB_PASSWORD:-}"),
+        ("API_TOKEN", "${env:API_TOKEN}"),
+        ("GF_PASSWORD", "$__file{/etc/secrets/db}"),
+        ("DB_DSN", "$(DSN)"),
+        ("DB_DSN", "$(USER):$(PW)@tcp($(HOST):3306)/d"),
+        ("DB_DSN", "host=db user=u password=$(PW) dbname=d"),
+        ("secret", "db"),
+        ("kubernetes.io/change-cause", "rotate token: the old one expired"),
     ],
 )
 def test_what_refers_or_tells_about_a_secret_is_no_literal(name: str, value: str) -> None:
     assert secret_name([(name, value)]) is None
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 def pod(**container: JsonValue) -> JsonValue:
@@ -70,6 +111,20 @@ def pod(**container: JsonValue) -> JsonValue:
         ([{"op": "add", "path": "/data/db~1password", "value": "hunter2"}], "db/password"),
         ([{"op": "add", "path": "/data", "value": {"password": "x"}}], "password"),
         ({"metadata": {"annotations": {"note": "password=hunter2"}}}, "note"),
+        ({"data": {"password": 12345678}}, "password"),
+        ({"data": {"password": "$(HUNTER2)"}}, "password"),
+        ({"data": {"password": "$HUNTER2"}}, "password"),
+        ({"data": {"secret": "db"}}, "secret"),
+        ([{"op": "add", "path": "/data/password", "value": "$(HUNTER2)"}], "password"),
+        ([{"op": "add", "path": "/data", "value": {"password": "$(HUNTER2)"}}], "password"),
+        ({"binaryData": {"app.conf": encoded("password=hunter2\n")}}, "app.conf"),
+        ({"binaryData": {"password": encoded("hunter2")}}, "password"),
+        ([{"op": "add", "path": "/binaryData/x", "value": encoded("password=hunter2")}], "x"),
+        ([{"op": "add", "path": "/binaryData", "value": {"x": encoded("token=hunter2")}}], "x"),
+        (pod(command=["x", "--password"], args=["hunter2"]), "args"),
+        (pod(env=[{"name": "PASSWORD", "value": "$HUNTER2"}]), "PASSWORD"),
+        ({"data": {"a.conf": "# password: hunter2\nport 80\n"}}, "a.conf"),
+        ({"data": {"a.conf": "# requirepass foobared\nrequirepass hunter2\n"}}, "a.conf"),
     ],
 )
 def test_a_document_holds_one_where_a_name_stands_over_a_string(
@@ -95,6 +150,16 @@ def test_a_document_holds_one_where_a_name_stands_over_a_string(
         {"spec": {"imagePullSecrets": [{"name": "regcred"}], "serviceAccountName": "token"}},
         [{"op": "replace", "path": "/spec/replicas", "value": 2}],
         [{"op": "remove", "path": "/data/password"}],
+        {"data": {"redis.conf": "port 6379\n# requirepass foobared\n; the token: ask us\n"}},
+        {"data": {"grafana.ini": "[db]\npassword = $__file{/etc/secrets/db}\n"}},
+        {"data": {"a.yml": "db:\n  password: ${DB_PASSWORD:}\n  token: ${env:TOKEN}\n"}},
+        {"data": {"a.yml": "# token: the token that is sent\ntoken: ${TOKEN}\n"}},
+        {"data": {"a.conf": "password=$DB_PASSWORD\n", "password": "${DB_PASSWORD}"}},
+        {"binaryData": {"a.conf": encoded("port=80\n")}},
+        {"metadata": {"labels": {"secret": "db"}}},
+        {"spec": {"ports": [{"port": 8080}], "tokenExpirationSeconds": 3600}},
+        {"spec": {"automountServiceAccountToken": False}},
+        pod(command=["x", "--token-file"], args=["/var/run/token"]),
         {"data": {"password": None}},
         {"spec": {"template": {"spec": {"containers": [{"image": "x@sha256:" + "0f" * 32}]}}}},
     ],
