@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from agents.policy.paths import Step, steps_of
 
 BLOCK = re.compile(r"\{((?:[^{}'\"]|'[^']*'|\"[^\"]*\")*)\}")
-BESIDE = frozenset(",;:=|()[]")
+BESIDE = frozenset(",;:=|()[]\"'")
 """Beside these and blanks every known form is found; beside others some aren't."""
 _QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
 _REPLICAS = frozenset(
@@ -26,6 +26,8 @@ _PLAIN = {
     "initContainerStatuses": _STATES,
     "containers": frozenset({"name"}),
     "initContainers": frozenset({"name"}),
+    "limits": frozenset({"cpu", "memory"}),
+    "requests": frozenset({"cpu", "memory"}),
     "ports": frozenset({"name", "port", "targetPort", "nodePort", "containerPort", "protocol"}),
 }
 """Behind these names, members that the API server takes as names and numbers alone."""

@@ -180,9 +180,10 @@ def _curl(arguments: tuple[str, ...]) -> Address:
 def _written(form: str, arguments: tuple[str, ...]) -> None:
     """Refuse what curl may not write out, or would glue to the body or to what the server told."""
     pieces = list(_OUT.finditer(form))
-    if "".join(piece.group() for piece in pieces) != form or not form:
+    if "".join(piece.group() for piece in pieces) != form:
         raise _argument("curl", "%{http_code} and such after -w", form)
-    if "/dev/null" not in arguments and pieces[0]["text"] and pieces[0]["text"] not in _APART:
+    begun = pieces[0]["text"] if pieces else None
+    if begun and begun not in _APART and "/dev/null" not in arguments:
         raise _argument("curl", "a blank or \\n first after -w, or -o /dev/null", form)
     for one, two in pairwise(pieces):
         for told, beside in ((one, two), (two, one)):

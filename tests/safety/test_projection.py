@@ -7,6 +7,7 @@ import pytest
 from agents.policy.glue import BESIDE, is_glued
 from agents.policy.redact import redact
 from tests.safety.judge import ALLOW, DENY, ruled, runs
+from tests.safety.planted import BY_FORM
 
 GET = "kubectl get deploy geo"
 TAKEN = [
@@ -56,6 +57,8 @@ TAKEN = [
     "-o jsonpath='{range .items[*]}{.metadata.name}|{.status.phase} ({.spec.image}),{end}'",
     "-o jsonpath='{range .items[*]}{range .spec.containers[*]}{.image}{\" \"}{end}{end}'",
     "-o jsonpath='{range .items[*]}{\"\\n\"}{.a}{end}'",
+    "-o jsonpath='{range .items[*]}\"{.reason}\"{end}'",
+    "-o jsonpath='{.spec.containers[0].resources.limits.cpu}/{.a.resources.requests.memory}'",
     "-o jsonpath=\"{.spec.containers[*]['name','image']}\"",
     "-o jsonpath=\"{.spec.containers[?(@.name=='geo')]['name', 'image']}\"",
     "-o jsonpath='{.spec.template.spec.volumes[?(@.secret)].name}'",
@@ -242,17 +245,11 @@ def test_nothing_is_glued_to_a_value(template: str) -> None:
 
 @pytest.mark.parametrize("mark", sorted(BESIDE))
 def test_beside_what_may_stand_there_a_secret_is_found(mark: str) -> None:
-    for secret in (
-        "AKIAIOSFODNN7EXAMPLE",
-        "abcdef.0123456789abcdef",
-        f"dapi{'0123456789abcdef' * 2}",
-        "4111111111111111",
-        f"ghp_{'a1B2' * 9}",
-        "DE89370400440532013000",
-        "postgres://u:hunter2x@h/d",
-    ):
-        for text in (f"{mark}{secret}", f"{secret}{mark}", f"{mark}{secret}{mark}"):
-            assert secret not in redact(text).text and redact(text).count == 1
+    for text, secret in BY_FORM.values():
+        for glued in (f"{mark}{text}", f"{text}{mark}", f"{mark}{text}{mark}"):
+            assert secret not in redact(glued).text, glued
+    for secret in ("abcdef.0123456789abcdef", "4111111111111111", "DE89370400440532013000"):
+        assert secret not in redact(f"{mark}{secret}{mark}").text
 
 
 def test_a_template_of_many_ranges_is_judged_in_time() -> None:
@@ -299,5 +296,5 @@ def test_what_curl_writes_out_is_not_glued_to_the_body() -> None:
     assert ruled(f"{curl} -o /dev/null -w 'to_%{{url_effective}}'") == (DENY, "inner_argument")
     assert runs(f"{curl} -w '%{{http_code}}'").inner[-1] == "\\n%{http_code}"
     assert runs(f"{curl} -w '%{{http_code}}' -o /dev/null").inner[-3] == "%{http_code}"
-    for form in ("%{http_code}", "\\ntime=%{time_total}", " x"):
+    for form in ("", "%{http_code}", "\\ntime=%{time_total}", " x"):
         assert ruled(f"{curl} -w '{form}'")[0] is ALLOW
