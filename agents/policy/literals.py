@@ -26,7 +26,10 @@ _EXPANDED = r"\$\([A-Za-z_][\w.-]{0,253}\)"
 _FILLED = (
     r"\$\{(?:env[:.])?[A-Za-z_][\w.]{0,253}(?::-?)?\}|\$__(?:file|env|vault)\{[\w./:-]{1,253}\}"
 )
-_REFERENCE = re.compile(rf"{_EXPANDED}|{_FILLED}|\$[A-Z_][A-Z0-9_]{{1,253}}\b(?!\$)")
+_REFERENCE = re.compile(
+    rf"{_EXPANDED}|{_FILLED}|\$[A-Z_][A-Z0-9_]{{1,253}}\b(?!\$)"
+    r"|\$\(cat /[\w./-]{1,253}\)|\bprocess\.env\.[A-Z_][A-Z0-9_]{0,253}\b"
+)
 _REFERS = "[redacted:reference]"
 _LOGIN = re.compile(r"://[^\s/@:]{0,64}:\[redacted:reference\]@")
 # the reference is the password of the address, or nothing of it is a literal
@@ -46,7 +49,7 @@ _SETTING = re.compile(
     re.IGNORECASE,
 )
 _COMMENT = re.compile(r"\s*(?:#|;|//)")
-_PROSE = re.compile(r"(?:[a-z'-]+|[A-Z][a-z'-]*|[A-Z]{2,8}|[0-9]{1,4}|\.{3}|…|[-=:])[.,:;!?)]*")
+_PROSE = re.compile(r"(?:[a-z_'-]+|[A-Z][a-z'-]*|[A-Z]{2,8}|[0-9]{1,4}|\.{3}|…|[-=:])[.,:;!?)]*")
 _TELLS_WHY = "kubernetes.io/change-cause"
 _HELD = frozenset({"data", "stringData", "binaryData"})
 
@@ -87,7 +90,7 @@ def _is_secret(literal: _Literal) -> bool:
     if not is_secret_name(name):
         return value.strip() != _REFERS and _is_hidden(f"{name}={value}")
     expanded = _FILLED if literal.held else f"{_EXPANDED}|{_FILLED}"
-    return re.fullmatch(expanded, written.strip()) is None
+    return re.fullmatch(f"(?:{expanded})+", written.strip()) is None
 
 
 def _names_an_object(literal: _Literal) -> bool:

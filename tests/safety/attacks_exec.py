@@ -194,7 +194,7 @@ EXEC: dict[str, list[str]] = {
                 "API_TOKENS",
             )
         ),
-        "kubectl set env deploy/x A=b «DB_PASSWORD_MAIN=on»",
+        "kubectl set env deploy/x A=b «DB_PASSWORD_MAIN=hunter2»",
         "kubectl set env deploy/x «DATABASE_URL=postgres://u:pw1234@h/d»",
         "kubectl set env deploy/x «JAVA_OPTS='-Ddb.password=hunter2 -Xmx1g'»",
         "kubectl set env deploy/x «ID=AKIAIOSFODNN7EXAMPLE»",
