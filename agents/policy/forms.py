@@ -24,7 +24,14 @@ FORMS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         ("LS0tLS1CRUdJTi",),
         re.compile(r"LS0tLS1CRUdJTi(?!BDRVJU|BQVUJM)[A-Za-z0-9+/]{20,65536}={0,2}"),
     ),
-    ("token", ("eyJ",), re.compile(r"\beyJ[\w-]{6,8192}\.[\w-]{6,8192}(?:\.[\w-]{0,8192})?")),
+    (
+        "token",
+        ("eyJ",),
+        re.compile(
+            r"(?<![^\W_])eyJ[\w-]{6,8192}\.[\w-]{6,8192}"
+            r"(?:\.[\w-]{0,8192})?"
+        ),
+    ),
     (
         "cloud key",
         (
@@ -51,16 +58,18 @@ FORMS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
             *("doo_v1_", "dor_v1_", "1//0", "xapp-", "ATATT3x", "8Q~", "SK"),
         ),
         re.compile(
-            r"\b(?:(?:AKIA|ASIA)[A-Z0-9]{16}\b|AIza[\w-]{35}|gh[pousr]_[A-Za-z0-9]{36,255}"
+            r"(?<![^\W_])(?:(?:(?:AKIA|ASIA)[A-Z0-9]{16})++(?![^\W_])"
+            r"|AIza[\w-]{35}|gh[pousr]_\w{36,255}"
             r"|github_pat_\w{22,255}|gl(?:pat|rt|dt)-[\w-]{20,64}|xox[abeoprs]-[\w-]{10,255}"
-            r"|sk-[A-Za-z0-9_-]{20,255}|sk_live_[A-Za-z0-9]{16,255}|hvs\.[\w-]{20,255}"
+            r"|sk-[A-Za-z0-9_-]{20,255}|sk_live_\w{16,255}|hvs\.[\w-]{20,255}"
             r"|npm_[A-Za-z0-9]{36}|pypi-[\w-]{50,255}|SG\.[\w-]{16,64}\.[\w-]{16,64}"
-            r"|ya29\.[\w-]{20,255}|(?:rk|sk)_(?:live|test)_[A-Za-z0-9]{16,255}|whsec_[\w+/=]{16,255}"
-            r"|hf_[A-Za-z0-9]{30,64}|do[opr]_v1_[0-9a-f]{64}|shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"
+            r"|ya29\.[\w-]{20,255}|(?:rk|sk)_(?:live|test)_\w{16,255}|whsec_[\w+/=]{16,255}"
+            r"|hf_\w{30,255}|do[opr]_v1_[0-9a-f]{64}|shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"
             r"|AGE-SECRET-KEY-1[A-Z0-9]{40,80}|glsa_\w{20,255}|dckr_pat_[\w-]{20,255}"
-            r"|GOCSPX-[\w-]{20,64}|dapi[0-9a-f]{32}\b|NRAK-[A-Z0-9]{20,64}|tskey-[\w-]{16,255}"
+            r"|GOCSPX-[\w-]{20,64}|(?:dapi[0-9a-f]{32})++(?![^\W_])"
+            r"|NRAK-[A-Z0-9]{20,64}|tskey-[\w-]{16,255}"
             r"|1//0[\w-]{20,255}|xapp-[\w-]{20,255}|ATATT3x[\w=-]{16,255}|\w{3}8Q~[\w.~-]{20,64}"
-            r"|SK[0-9a-f]{32}\b)"
+            r"|(?:SK[0-9a-f]{32})++(?![^\W_]))+"
         ),
     ),
     (
@@ -68,8 +77,8 @@ FORMS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         "token",
         (".",),
         re.compile(
-            r"(?<![\w./-])(?=\S{7,22}\d)[a-z0-9]{6}\.(?!1[5-9a-f][0-9a-f]{14}\b)"
-            r"(?=[a-z]*\d[a-z]*\d)(?=\d*[a-z]\d*[a-z])[a-z0-9]{16}(?![\w./-])"
+            r"(?<![^\W_])(?<![.-])(?=\S{7,22}\d)[a-z0-9]{6}\.(?!1[5-9a-f][0-9a-f]{14}\b)"
+            r"(?=[a-z]*\d[a-z]*\d)(?=\d*[a-z]\d*[a-z])[a-z0-9]{16}(?![^\W_]|[.-]\w)"
         ),
     ),
     (
@@ -93,25 +102,32 @@ FORMS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     (
         "cookie",
         ("ookie: ", "OOKIE: "),
-        re.compile(r"(?P<keep>\b(?i:(?:set-)?cookie): )(?=[^\s=]{1,128}=)[^\n\"']{3,4096}"),
+        re.compile(
+            r"(?P<keep>(?<![^\W_])(?i:(?:set-)?cookie): )"
+            r"(?=[^\s=]{1,128}=)[^\n\"']{3,4096}"
+        ),
     ),
     (
         "value",
         ("IDENTIFIED BY", "identified by", "PASSWORD '", "password '", "requirepass ", "AUTH "),
         re.compile(
-            r"(?P<keep>\b(?:(?i:identified by|password) '|requirepass |AUTH (?=\S{0,200}\d)))"
+            r"(?P<keep>(?<![^\W_])(?:(?i:identified by|password) '|requirepass |AUTH "
+            r"(?=\S{0,200}\d)))"
             r"(?!\[redacted)[^\s']{4,512}"
         ),
     ),
     (
         "value",
         ("password ",),
-        re.compile(r"(?P<keep>\blogin \S{1,128}\s{1,8}password )(?!\[redacted:)[^\s\"']{3,512}"),
+        re.compile(
+            r"(?P<keep>(?<![^\W_])login \S{1,128}\s{1,8}password )"
+            r"(?!\[redacted:)[^\s\"']{3,512}"
+        ),
     ),
     (
         "value",
         ('auth\\":', 'auth":'),
-        re.compile(r"(?P<keep>\bauth\\?\": ?\\?\")[A-Za-z0-9+/=]{8,4096}"),
+        re.compile(r"(?P<keep>(?<![^\W_])auth\\?\": ?\\?\")[A-Za-z0-9+/=]{8,4096}"),
     ),
     (
         "credentials",
@@ -128,7 +144,8 @@ FORMS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         ("@tcp(", "@unix(", "oracle:", "sqlplus "),
         re.compile(
             r"(?P<keep>(?<![\w.\[-])[\w.-]{1,64}:)(?!\[redacted:)[^\s@\"']{1,256}(?=@(?:tcp|unix)\()"
-            r"|(?P<keep_too>(?:oracle:[a-z0-9]{1,16}:|\bsqlplus (?:-\S{1,16} ){0,4})[\w.-]{1,64}/)"
+            r"|(?P<keep_too>(?:oracle:[a-z0-9]{1,16}:|(?<![^\W_])sqlplus "
+            r"(?:-\S{1,16} ){0,4})[\w.-]{1,64}/)"
             r"(?!\[redacted:)[^\s@\"']{1,256}(?=@)"
         ),
     ),
@@ -136,7 +153,8 @@ FORMS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         "value",
         ("mysql", "mariadb"),
         re.compile(
-            r"(?P<keep>\b(?:mysql|mariadb)(?:dump|admin|-\w{1,16})?\b[^\n|]{0,256}?[\s\"',]-p)"
+            r"(?P<keep>(?<![^\W_])(?:mysql|mariadb)(?:dump|admin|-\w{1,16})?\b[^\n"
+            r"|]{0,256}?[\s\"',]-p)"
             r"(?!\[redacted:)[^\s\"',\]]{1,256}"
         ),
     ),
@@ -144,7 +162,7 @@ FORMS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         "value",
         ("redis-cli",),
         re.compile(
-            r"(?P<keep>\bredis-cli\b[^\n|]{0,256}?[\s\"',]-a[\s\"',]{1,4})"
+            r"(?P<keep>(?<![^\W_])redis-cli\b[^\n|]{0,256}?[\s\"',]-a[\s\"',]{1,4})"
             r"(?!\[redacted:)[^\s\"',\]]{1,256}"
         ),
     ),
@@ -152,7 +170,8 @@ FORMS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         "credentials",
         ("curl",),
         re.compile(
-            r"(?P<keep>\bcurl\b[^\n|]{0,512}?[\s\"',](?:-u|--user(?=[=\s\"',]))[=\s\"',]{0,4}[^\s:\"']{1,128}:)"
+            r"(?P<keep>(?<![^\W_])curl\b[^\n|]{0,512}?[\s\"',](?:-u|--user"
+            r"(?=[=\s\"',]))[=\s\"',]{0,4}[^\s:\"']{1,128}:)"
             r"(?!\[redacted:)[^\s\"']{1,256}"
         ),
     ),
@@ -167,7 +186,10 @@ FORMS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     (
         "authorization",
         ("earer ", "asic ", "EARER ", "ASIC "),
-        re.compile(r"(?P<keep>\b(?i:bearer|basic) {1,4})(?=[^\s]{0,200}[0-9=])[\w.~+/=-]{12,4096}"),
+        re.compile(
+            r"(?P<keep>(?<![^\W_])(?i:bearer|basic) {1,4})"
+            r"(?=[^\s]{0,200}[0-9=])[\w.~+/=-]{12,4096}"
+        ),
     ),
     (
         # of three digits, as many as a number that says nothing
@@ -182,7 +204,8 @@ FORMS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         "e-mail",
         ("@",),
         re.compile(
-            r"(?<![\w.+@/:-])(?!git@)[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,5}[A-Za-z]{2,24}\b"
+            r"(?<![\w.+@/:-])(?!git@)[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,5}[A-Za-z]{2,24}"
+            r"(?![^\W_])"
         ),
     ),
 )

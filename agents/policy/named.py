@@ -6,6 +6,8 @@ name, its quotes and its line stay; names that only refer to a secret keep what 
 
 import re
 
+from agents.policy.spared import SPARED, is_port, is_reference, is_spared, is_told
+
 # text (lower case) without which a line has no such name
 NEEDLES = (
     *("pass", "pwd", "_pw", "secret", "token", "cookie", "credential", "apikey", "api_key"),
@@ -33,7 +35,8 @@ _LONG_STEM = (
 _SHORT_STEM = (
     r"(?<=[_.-])(?:pass|pwds?|dsn)|(?<![a-z])(?:pwd|dsn|cvv|ssn|iban)"
     r"|(?<![a-z])pass(?=[\"' \\]*=|\\{0,7}[\"'])|(?-i:(?<=_)(?:AUTH|PW)"
-    r"|(?<![A-Za-z0-9_-])(?:AUTH|SALT)(?=\\{0,7}[\"']|=|\s*(?:\n|\Z))|(?<![A-Za-z])[Pp]ass(?=:\S))"
+    r"|(?<![A-Za-z0-9_-])(?:AUTH|SALT)(?=\\{0,7}[\"']|=|\s*(?:\n|\Z))|(?<![A-Za-z])[Pp]ass(?=:\S)"
+    r"|(?<=[a-z])Pass(?![a-z]))"
 )
 # what makes of a secret's name the name of something about it: where it is, how long, how old
 _ABOUT = (
@@ -68,6 +71,8 @@ _PLURAL = (
     r"(?![\w.-]|\\{0,7}[\"']?[ \t]{0,4}[:=]))"
 )
 _NAME = rf"(?:{_PLURAL}|(?:{_LONG_STEM}|{_SHORT_STEM}){_SUFFIX})"
+# where a line holds a key alone, a short one says it, too
+_OWN = r"(?-i:pass)"
 _COMMENT = r"(?:[ \t]{1,16}#[^\n]{0,256})?"
 _MEMBER = r"(?:value|data|plaintext|content)"
 _GLUE = (
@@ -83,10 +88,13 @@ _VALUE = (
 _NAMED = re.compile(
     rf"(?P<keep>{_NAME}{_GLUE})(?!\{{[\w.-]{{1,64}}:)(?P<value>{_VALUE})", re.IGNORECASE
 )
-_OPTION = re.compile(rf"(?P<keep>-{_NAME}[ \t]{{1,4}})(?P<value>{_VALUE})", re.IGNORECASE)
+_OPTION = re.compile(
+    rf"(?P<keep>(?<![\w.-])--?[\w-]{{0,64}}?{_NAME}[ \t]{{1,4}})(?P<value>{_VALUE})", re.IGNORECASE
+)
 # a line that holds nothing else: blanks and commas belong to the value
 _LINE = re.compile(
-    rf"(?P<keep>[ \t]*(?:- )?(?:export )?[\w.-]{{0,128}}?{_NAME}{_GLUE})"
+    rf"(?P<keep>[ \t]*(?:- )?(?:export )?(?:[\w.-]{{0,128}}?{_NAME}|{_OWN}"
+    rf"|(?-i:AUTH|SALT)(?=:[ \t]{{1,256}}\S+[ \t]*\Z)){_GLUE})"
     r"(?P<value>(?P<first>[^\s\"'\[{|>=:&!\\][^\s,;]*)[^\n]*?)(?=,?[ \t]{0,16}\Z)",
     re.IGNORECASE,
 )
@@ -140,28 +148,11 @@ _INLINE = (
     ("</", _ELEMENT),
     ("{", _NESTED),
 )
-_SPARED = re.compile(
-    r"(?:basic|bearer|token|digest|negotiate|aws4-hmac-sha256)(?: \[redacted:.*)?|"
-    r"\[{0,2}\[redacted:.*|[|>][0-9+-]{0,2}|<[a-z -]{1,24}>|<set|<error:"
-    r"|true|false|null|nil|none|yes|no|on|off|enabled|disabled|[0-9]{1,3}|\$\([A-Za-z_]\w*\)?|\$\{[A-Za-z_]\w*\}?"
-    r"|(?-i:\$[A-Z_][A-Z0-9_]*)|[({\[]+|optional[:.]?"
-    r"|/(?:etc|var|run|mnt|opt|usr|home|root|tmp|app|config|secrets?|vault|data|proc|srv|dev|api"
-    r"|auth|oauth2?|token|login|v[0-9]|credentials|certs?|keys)(?:/[\w.-]+)*/?"
-    r"|#|incorrect|invalid|failed|expired|missing|required|mismatch|unauthorized|authentication"
-    r"|not|is|was|for",
-    re.IGNORECASE,
-)
-# a setting of two words is none; other words that are spared begin what is told of a secret
-_SWITCH = frozenset({"true", "false", "yes", "on", "off"})
-_TOLD = re.compile(
-    r"[(\[\"']?(?:redacted:)?(?:[A-Za-z'-]++|[a-z]+(?:[-._/][a-z0-9]+)*+|[\d.,:/TZ+-]++"
-    r"|[A-Z]{2,8}-?\d{1,5})[)\]\"'.,:;!?]*+"
-)
 _LEAD = re.compile(r"\[?(?P<quote>\\*[\"'])?")
 
 # a value that begins on the next line: a block of YAML, a list, the next word of an argument list
 _OPEN = re.compile(
-    rf"{_NAME}\\{{0,7}}[\"']?[ \t]{{0,4}}:[ \t]{{0,16}}"
+    rf"(?:{_NAME}|\A[ \t]*(?:- )?{_OWN})\\{{0,7}}[\"']?[ \t]{{0,4}}:[ \t]{{0,16}}"
     rf"(?P<block>[|>][0-9+-]{{0,2}}|[\[{{])?{_COMMENT}[ \t]{{0,16}}\Z",
     re.IGNORECASE,
 )
@@ -170,11 +161,12 @@ _OPEN_VALUE = re.compile(
 )
 # a line that holds a key alone, and below it words that are no map
 _KEY = re.compile(
-    rf"[ \t]*(?:- )?[\"']?[\w.-]{{0,128}}?{_NAME}[\"']?[ \t]{{0,4}}:{_COMMENT}[ \t]*", re.IGNORECASE
+    rf"[ \t]*(?:- )?[\"']?(?:[\w.-]{{0,128}}?{_NAME}|{_OWN})[\"']?[ \t]{{0,4}}:{_COMMENT}[ \t]*",
+    re.IGNORECASE,
 )
 _WORDS = re.compile(
     r"(?P<keep>[ \t]*(?:- )?)(?P<value>(?![\"'{}\[\]#<&*!|>%@`-]|at )"
-    r"(?P<first>[^\s,;:={}]+)(?:[^\n:={}]|:(?=\S))*+)\Z"
+    r"(?P<first>[^\s,;:={}]++)(?:[^\n:={}]|:(?=\S))*+)\Z"
 )
 _OPEN_OPTION = re.compile(
     rf"[ \t]*(?:- )?[\"']?--?[\w-]{{0,64}}?{_NAME}[\"']?,?[ \t]*", re.IGNORECASE
@@ -186,10 +178,10 @@ _ALONE = re.compile(
     r"|(?![\"'{}#<-])[^\s]{0,4095}[^\s:,{\[])(?=,?[ \t]*\Z)"
 )
 
-_LONGEST_NAME = 63
-_NAME_BEFORE = re.compile(r"[a-z0-9-]{0,63}\Z")
-# no word of a log line that follows a service's name is longer or as mixed as a password
-_WORDY = re.compile(r"[A-Za-z]{1,24}:?|[A-Z]{2,8}-?\d{1,5}:?|\d{1,5}:?")
+# `kubectl describe configmap`: what ends a value, if no other key does
+_RULE = "----"
+_SECTION = re.compile(r"Events:(?: .*)?")
+
 _WHOLE = re.compile(rf"[\w.-]{{0,253}}?{_NAME}", re.IGNORECASE)
 
 
@@ -237,9 +229,9 @@ class _Hiding:
     def _line(self, form: re.Pattern[str], text: str) -> str | None:
         """Return a text without what its last line ends with, None if that is more than a value."""
         found = form.match(text)
-        if found is None or _ANOTHER.search(found["value"]) or _is_spared(found):
+        if found is None or _ANOTHER.search(found["value"]) or is_spared(found):
             return None
-        if self._names and _is_told(found, found["first"], self._names):
+        if is_told(found, found["first"], self._names):
             return None
         return f"{self._mark(found)}{text[found.end() :]}"
 
@@ -247,7 +239,9 @@ class _Hiding:
         line = self.lines[at]
         if at + 1 == len(self.lines):
             return
-        if opened := _OPEN.search(line):
+        if self.lines[at + 1] == _RULE and _KEY.fullmatch(line):
+            self._described(at + 2)
+        elif opened := _OPEN.search(line):
             self._below(at, opened["block"] or "")
         elif _OPEN_OPTION.fullmatch(line):
             self._alone(at + 1)
@@ -276,6 +270,20 @@ class _Hiding:
             elif not block and not listed and not plain:
                 return
 
+    def _described(self, begin: int) -> None:
+        """Hide what `kubectl describe configmap` shows of a key, over as many lines as it has."""
+        value = []
+        for at in range(begin, len(self.lines)):
+            line, after = self.lines[at], self.lines[at + 1 : at + 2]
+            if after == [_RULE] or (line, after) == ("BinaryData", ["===="]):
+                break
+            if _SECTION.fullmatch(line):
+                break
+            value += [at] if line.strip() else []
+        if [bool(SPARED.fullmatch(self.lines[at].strip())) for at in value] != [True]:
+            for at in value:
+                self._whole(at)
+
     def _members(self, begin: int, column: int) -> None:
         """Hide the values of the members of a map that say that they are the value."""
         own = _column(self.lines[begin])
@@ -298,7 +306,7 @@ class _Hiding:
     def _words(self, at: int) -> bool:
         """Hide a line of words that is no member of a map; return whether it is one."""
         found = _WORDS.fullmatch(self.lines[at])
-        if found is None or _is_spared(found):
+        if found is None or is_spared(found):
             return False
         self.lines[at] = self._mark(found)
         return True
@@ -324,34 +332,15 @@ class _Hiding:
         begun, quote = (lead.group(), lead["quote"] or "") if lead else ("", "")
         ended = quote if len(value) > len(begun) and value.endswith(quote) else ""
         bare = value[len(begun) : len(value) - len(ended)]
-        told = bool(self._names) and _is_told(found, value, self._names)
-        if not bare.strip("\"'\\") or _SPARED.fullmatch(bare) or _SPARED.fullmatch(value) or told:
+        told = is_told(found, value, self._names) or is_port(found, value, self._names)
+        spared = SPARED.fullmatch(bare) or SPARED.fullmatch(value) or is_reference(found, value)
+        if not bare.strip("\"'\\") or spared or told:
             return found.group()
         self.count += 1
         return f"{found['keep']}{begun}[redacted:value]{ended}"
-
-
-def _is_spared(found: re.Match[str]) -> bool:
-    """Return whether what begins with a spared word is spared as a whole."""
-    first, value = found["first"], found["value"]
-    if not _SPARED.fullmatch(first):
-        return False
-    if first == value or first[0] in "#<[" or _SPARED.fullmatch(value):
-        return True
-    words = value[len(first) :].partition(" #")[0].split()
-    return not words or (first not in _SWITCH and all(map(_TOLD.fullmatch, words)))
 
 
 def _column(line: str) -> int:
     """Return the column where a line's key or value begins, behind the marks of list items."""
     found = _COLUMN.match(line)
     return found.end() if found else 0
-
-
-def _is_told(found: re.Match[str], word: str, names: frozenset[str]) -> bool:
-    """Return whether a service is named and the rest tells of it: `token: refused by`."""
-    if not found["keep"].endswith(" ") or not _WORDY.fullmatch(word):
-        return False
-    start = _NAME_BEFORE.search(found.string, max(0, found.start() - _LONGEST_NAME), found.start())
-    begun = start.group() if start else ""
-    return (begun + found["keep"]).rstrip(" :") in names

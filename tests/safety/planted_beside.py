@@ -136,10 +136,28 @@ BESIDE: dict[str, str] = {
     # a passphrase below its name
     "yaml, next line, words": f"password:\n  two {WORD}\nuser: bob",
     "yaml, next lines": f"password:\n  two\n  more {WORD}\nuser: bob",
+    # `kubectl describe configmap`
+    "described": f"Data\n====\npassword:\n----\n{WORD}\n\n\nBinaryData\n====",
+    "described over lines": f"DB_PASSWORD:\n----\nx y\n\n{WORD}\n\nport:\n----\n80\n\nBinaryData",
+    "described with a short name": f"dbPass:\n----\nmy {WORD}\n\n\nEvents:  <none>",
+    # short names on a line of their own
+    "short name": f"data:\n  pass: {WORD}",
+    "short name, words": f"  pass: my {WORD}",
+    "short name, next line": f"pass:\n  {WORD}",
+    "short name, block": f"- pass: |\n    {WORD}",
+    "short name in camel case": f"  dbPass: {WORD}",
+    "short name in camel case, amid a line": f"user=x dbPass={WORD}",
+    "capital short name": f"  AUTH: {WORD}",
+    "capital short name of salt": f"SALT: {WORD}",
+    # what looks like a reference or a port
+    "reference of letters": f'secret="shop/{WORD}"',
+    "reference of another name": f'client_secret="{WORD[:6]}/letters" token={WORD}',
+    "port in a comment": f"//password:80/{WORD}",
     # what begins like a port
     "url with a port in front": f"postgres://app:8080/{WORD}@db/x",
     "url with a short port": f"amqp://guest:1/{WORD}@h",
 }
+
 
 TOKENS: dict[str, str] = {
     "grafana": "glsa_abcdefABCDEF0123456789abcdefABCD_deadbeef",
@@ -224,5 +242,21 @@ ORDINARY = (
     '<entry key="port">8083</entry><property name="host" value="db"/>',
     "token:\n- name: a\n  id: b",
     "token:\n  not found",
+    # tables and sentences of kubectl
+    "db-secret   Opaque   2   5m",
+    "reset-password   1/1   1   1   5m\nsession-cookie   0/1   1   0   5m",
+    "issue-token   ClusterIP   10.96.0.7   <none>   8080/TCP   5m",
+    "service/issue-token patched\ndeployment.apps/reset-password restarted",
+    "deployment.apps/reset-password scaled",
+    "url http://token:8080/x refused by http://auth-token:80, see tcp://api-token:443.",
+    'msg="synced" secret="shop/db-credentials" err=x',
+    '{"log":"synced secret=\\"shop/db-credentials\\""}',
+    "Data\n====\ntoken_url:\n----\nhttp://x\n\npassword:\n----\n<none>\n\nport:\n----\n80\n",
+    "PASS: TestFoo\n--- PASS: TestFoo (0.00s)\npass: 12 of 12\nbyPass: true",
+    "AUTH: the user is known\nlog: AUTH: x",
+    "+ set -x\n - name: PORT\n   value: 80",
+    "path C:\\new\\token and C:\\tokens\\next",
+    '{"message":"token: not found\\n  at x\\npassword: $(PASSWORD)"}',
+    '{"a":"- name: DB_PASSWORD\\n  valueFrom:\\n    secretKeyRef:\\n      key: password"}',
 )
 """Look-alikes that must stay, byte by byte."""

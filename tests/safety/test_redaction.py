@@ -176,11 +176,20 @@ def test_a_service_called_token_keeps_what_its_callers_log() -> None:
     assert redact(line, names=names) == Redacted(line, 0)
     assert redact(line).count == 2
     assert redact("upstream mongodb-token error: x", names=names).count == 0
+    for line in ("connect to token:8080", "dial tcp mongodb-token:27017: refused"):
+        assert redact(line, names=names) == Redacted(line, 0)
+        assert redact(line).count == 1
 
 
 @pytest.mark.parametrize(
     "line",
-    ["token: Zx9-hunter2.Qq", "token=refused", '"token": "refused"', "api-token: refused"],
+    [
+        "token: Zx9-hunter2.Qq",
+        "token=refused",
+        '"token": "refused"',
+        "api-token: refused",
+        "token:8080/x",
+    ],
 )
 def test_a_service_called_token_hides_no_secret(line: str) -> None:
     assert redact(line, names=frozenset({"token"})).count == 1

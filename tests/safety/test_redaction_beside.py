@@ -29,6 +29,12 @@ def test_a_value_beside_its_name_never_comes_through(layout: str) -> None:
 
 
 @pytest.mark.parametrize("kind", TOKENS)
+@pytest.mark.parametrize("glue", ["_{}", "{}_", "/{}", "{}/", "____{}____"])
+def test_a_token_with_a_separator_beside_it_never_comes_through(kind: str, glue: str) -> None:
+    assert TOKENS[kind][8:] not in redact(glue.format(TOKENS[kind])).text
+
+
+@pytest.mark.parametrize("kind", TOKENS)
 def test_a_token_never_comes_through(kind: str) -> None:
     text = f"time=x msg={TOKENS[kind]} done"
     assert redact(text).count == 1
@@ -131,6 +137,12 @@ HARD = {
     "plurals": lambda size: "tokens: secrets: " * (size // 17),
     "ports": lambda size: "x://a:1/" * (size // 8) + "@",
     "prose": lambda size: "password: not " + "a-" * (size // 2) + "1A",
+    "a word below": lambda size: "password:\n  " + "a" * size + "=",
+    "words of dots below": lambda size: "password:\n  " + "a." * (size // 2) + "{",
+    "described": lambda size: "password:\n----\n" * (size // 15),
+    "described, without an end": lambda size: "password:\n----\n" + "token:\n" * (size // 7),
+    "glued keys": lambda size: "AKIAIOSFODNN7EXAMPLE" * (size // 20) + "x",
+    "glued tokens": lambda size: "npm_" * (size // 4),
     "long words": lambda size: "aB3" * (size // 3) + ".",
 }
 

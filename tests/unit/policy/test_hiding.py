@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 
 import pytest
 
@@ -210,6 +211,7 @@ def test_a_phone_number_has_nine_to_fifteen_digits(digits: int, *, taken: bool) 
     assert personal.phone(text) == (len(text) if taken else 0)
 
 
+HIDDEN = "[redacted:value]"
 RANDOM = "aB3xQ9zL0pW7vK2mT5rY8cN1dF4gH6jS"
 
 
@@ -227,12 +229,34 @@ RANDOM = "aB3xQ9zL0pW7vK2mT5rY8cN1dF4gH6jS"
         ("nopqrstuvwxyz1NOPQRSTUVWXYZ2-3a4", True),
         ("abCdefghijklmnOpqrstuv1xyz2bcdE3", True),
         ("abCdefghijklmnOpqrstuv1xyz2bcdef", False),
+        ("________" + RANDOM, True),
+        ("/-" * 20 + RANDOM + "_" * 40, True),
+        ("-a" * 20 + RANDOM, False),
+        ("_" * 40 + "aB3xQ9zL0", False),
     ],
 )
 def test_random_words_are_mixed_spread_and_of_high_entropy(word: str, *, drawn: bool) -> None:
     assert entropy.is_random(word) is drawn
     wanted = "[redacted:random text]" if drawn else word
     assert entropy.hide(f"INFO {word} end") == (f"INFO {wanted} end", int(drawn))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("4111111111111111", "DE89370400440532013000", "+4915112345678", "415-555-2671"),
+        *("078-05-1120", "AKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE" * 2, "dapi" + "01ab" * 8),
+        *("shpat_" + "01ab" * 8, "glsa_" + "aB3x" * 8, "xoxb-123456789012-abcdef"),
+        *("hvs." + "aB3x" * 8, "abcdef.0123456789abcdef", "a@b.example"),
+        *("ghp_" + "a1B2" * 9, ("ghp_" + "a1B2" * 9) * 2, ("npm_" + "a1B2" * 9) * 2),
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZG1pbiJ9.dGVzdHNpZ25hdHVyZQ",
+    ],
+)
+@pytest.mark.parametrize("glue", ["_{}", "{}_", "_{}_", "({})"])
+def test_a_separator_beside_it_hides_no_form(text: str, glue: str) -> None:
+    shown = redact(glue.format(text)).text
+    assert re.fullmatch(r"[_(]?\[redacted:[a-z -]+\][_)]?", shown), shown
+    assert text[0] in "ae+" or redact(f"x{text}").text == f"x{text}"  # may begin within a word
 
 
 def test_every_random_word_is_hidden_and_counted() -> None:
@@ -269,9 +293,6 @@ def test_a_named_value_goes_and_its_name_its_quotes_and_its_line_stay(
     text: str, shown: str, count: int
 ) -> None:
     assert redact(text) == Redacted(shown, count)
-
-
-HIDDEN = "[redacted:value]"
 
 
 @pytest.mark.parametrize(
