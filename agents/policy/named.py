@@ -190,6 +190,12 @@ def is_secret_name(name: str) -> bool:
     return _WHOLE.fullmatch(name) is not None
 
 
+def is_needed(text: str) -> bool:
+    """Return whether a text may hold such a name: without one, `hide` finds nothing in it."""
+    lowered = text.lower()
+    return any(needle in lowered for needle in NEEDLES)
+
+
 def hide(text: str, names: frozenset[str]) -> tuple[str, int]:
     """Return the text without the values of such names, and how many there were.
 

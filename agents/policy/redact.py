@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from functools import partial
 
-from agents.policy import entropy, named, personal
+from agents.policy import entropy, layers, named, personal
 from agents.policy.digests import SecretDigests
 from agents.policy.forms import FORMS
 
@@ -45,10 +45,8 @@ def redact(
             continue
         text, found = _replace(text, what, pattern)
         count += found
-    text, found = named.hide(text, names)
-    count += found
-    if "ind: Secret" in text or '"Secret' in text:
-        text, found = _replace_secret_data(text)
+    if named.is_needed(text):
+        text, found = layers.hide(text, partial(_hide_named, names=names))
         count += found
     if known is not None:
         text, found = known.hide(text)
@@ -71,6 +69,14 @@ def _replace(text: str, what: str, pattern: re.Pattern[str]) -> tuple[str, int]:
         return f"{keep}[redacted:{what}]"
 
     return pattern.subn(mark, text)
+
+
+def _hide_named(text: str, names: frozenset[str]) -> tuple[str, int]:
+    text, count = named.hide(text, names)
+    if "ind: Secret" in text or '"Secret' in text:
+        text, found = _replace_secret_data(text)
+        count += found
+    return text, count
 
 
 _BLOCK = re.compile(r"(?P<head>(?:^|\n)[ ]*\"?data\"?: ?\{?)(?P<body>(?:\n[ ]+[^\n]*)*)")

@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+from collections.abc import Callable
 
 WORD = "hunter2abc"
 _ENV = {"env": [{"name": "DB_PASSWORD", "value": WORD}]}
@@ -158,6 +159,54 @@ BESIDE: dict[str, str] = {
     "url with a short port": f"amqp://guest:1/{WORD}@h",
 }
 
+
+def diff(text: str, column: str) -> str:
+    """Return a text as lines that a diff takes away or adds, amid two that stay."""
+    lines = "\n".join(column + line for line in text.split("\n"))
+    return f"--- LIVE/x\n+++ MERGED/x\n@@ -1,9 +1,9 @@\n kind: x\n{lines}\n data: x"
+
+
+def compared(text: str) -> str:
+    """Return a diff in which each line of a text is taken away and added again, one by one."""
+    lines = "\n".join(f"-{line}\n+{line}" for line in text.split("\n"))
+    return f"@@ -1,9 +1,9 @@\n{lines}\n data: x"
+
+
+def stamped(text: str, ending: str = "") -> str:
+    """Return a text as `kubectl logs --timestamps` prints it."""
+    lines = enumerate(text.split("\n"))
+    return "\n".join(f"2026-11-23T12:00:00.{at:09}Z {line}{ending}" for at, line in lines)
+
+
+def mingled(text: str) -> str:
+    """Return a text as `kubectl logs --prefix` prints it, amid another pod's lines."""
+    lines = text.split("\n")
+    return "\n".join(f"[pod/x-1/c] {line}\n[pod/y-2/c] other line" for line in lines)
+
+
+WITHIN: dict[str, Callable[[str], str]] = {
+    "timestamps": stamped,
+    "timestamps, other ends of lines": lambda text: stamped(text, "\r"),
+    "ends of lines": lambda text: text.replace("\n", "\r\n"),
+    "prefixes": mingled,
+    "prefixes and timestamps": lambda text: f"[pod/x/c] {stamped(text)}".replace(
+        "\n", "\n[pod/x/c] "
+    ),
+    "taken away": lambda text: diff(text, "-"),
+    "added": lambda text: diff(text, "+"),
+    "left as it is": lambda text: diff(text, " "),
+    "taken away and added": compared,
+    "a diff in a log": lambda text: stamped(compared(text)),
+    "json": lambda text: json.dumps({"a": text, "b": "ok"}),
+    "json, other ends of lines": lambda text: json.dumps({"a": text.replace("\n", "\r\n")}),
+    "json in json": lambda text: json.dumps(json.dumps({"a": text, "b": "ok"})),
+    "json in json in json": lambda text: json.dumps(json.dumps(json.dumps({"a": text}))),
+    "json in a diff": lambda text: diff(json.dumps({"a": text}), "+"),
+    "json in a log": lambda text: stamped(json.dumps({"a": text})),
+    "a log in json": lambda text: json.dumps({"a": stamped(text)}),
+    "python": lambda text: repr({"a": text.replace('"', ""), "b": "ok"}),
+}
+"""What may stand around a text of several lines."""
 
 TOKENS: dict[str, str] = {
     "grafana": "glsa_abcdefABCDEF0123456789abcdefABCD_deadbeef",

@@ -4,13 +4,22 @@ The lab's cluster holds a Secret, and a ConfigMap that repeats its value under a
 """
 
 import base64
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from difflib import unified_diff
 
 import pytest
 from aiohttp.test_utils import TestServer
 
-from agents.contracts.action import Preview, RestartRollout, SetEnv, Touched, Workload
+from agents.contracts.action import (
+    PatchResource,
+    Preview,
+    RestartRollout,
+    SetEnv,
+    Touched,
+    Workload,
+)
 from agents.contracts.command import Command
 from agents.environments.border import Border, Confidential
 from agents.environments.protocol import ActionRejected, Output
@@ -25,6 +34,8 @@ from agents.environments.simulated.objects import manifest
 from agents.environments.simulated.player import Player
 from agents.policy.digests import MARK
 from agents.policy.parse import parse
+from agents.policy.redact import redact
+from agents.preview.step import publishable
 from agents.probe.step import redacted
 from learner.rollout import episode
 from tests.safety.planted import BY_FORM
@@ -184,6 +195,34 @@ def test_a_rollback_that_holds_a_secret_is_withheld() -> None:
     assert Border(Talkative()).preview(RESTART).rollback is None
     harmless = Talkative(secrets={})
     assert Border(harmless).preview(RESTART).rollback == TELLS
+
+
+NOTES = 'apiVersion: v1\ndata:\n  app.yaml: "env:\\n- name: DB_PASSWORD\\n  value: {}\\n"\n'
+FILES = "args:\n- --password\n- {}\nenv:\n- name: DB_PASSWORD\n  value: {}\n"
+
+
+@pytest.mark.parametrize("text", [NOTES, FILES])
+def test_neither_the_old_nor_the_new_value_stands_in_a_diff(text: str) -> None:
+    old, new = (text.replace("{}", one).splitlines(keepends=True) for one in ("hunter2", "hunter3"))
+    for before, after in ((old, new), (old, []), ([], new)):
+        diff = "".join(unified_diff(before, after, "LIVE/x", "MERGED/x"))
+        shown = Border(Talkative(text=diff)).preview(RESTART).diff
+        assert "hunter" in diff and "hunter" not in shown
+        assert [line[:1] for line in shown.split("\n")] == [line[:1] for line in diff.split("\n")]
+        assert redact(shown).count == 0
+
+
+def test_a_rollback_with_a_secret_on_another_line_of_a_file_is_withheld() -> None:
+    for value in ("hunter2", "$(VALUE)"):
+        files = {"data": {"app.yaml": FILES.replace("{}", value)}}
+        rollback = PatchResource(
+            kind="configmaps",
+            namespace="shop",
+            name="x",
+            strategy="merge",
+            patch=json.dumps(files),
+        )
+        assert publishable(rollback) == (None if value == "hunter2" else rollback)
 
 
 def test_a_member_is_told_by_its_name_unless_that_holds_a_secret() -> None:

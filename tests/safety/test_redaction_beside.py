@@ -7,7 +7,7 @@ from time import process_time
 import pytest
 
 from agents.policy.redact import Redacted, redact
-from tests.safety.planted_beside import BESIDE, BY_NAME, CARD_CODES, ORDINARY, TOKENS, WORD
+from tests.safety.planted_beside import BESIDE, BY_NAME, CARD_CODES, ORDINARY, TOKENS, WITHIN, WORD
 
 PLANTED = {**BESIDE, **BY_NAME}
 FORMS_WANTED = 100
@@ -26,6 +26,48 @@ def test_a_value_beside_its_name_never_comes_through(layout: str) -> None:
     assert result.count >= 1
     assert result.text.startswith("before\n") and result.text.endswith("\nafter")
     assert redact(result.text) == Redacted(result.text, 0)
+
+
+OVER_LINES = {layout: text for layout, text in PLANTED.items() if "\n" in text}
+
+
+@pytest.mark.parametrize("around", WITHIN)
+@pytest.mark.parametrize("layout", OVER_LINES)
+def test_a_value_on_another_line_is_found_within_logs_diffs_and_strings(
+    layout: str, around: str
+) -> None:
+    text = WITHIN[around](OVER_LINES[layout])
+    result = redact(text)
+    for part in (WORD, "FiNe", "Qmc0"):
+        assert part not in result.text
+    assert result.count >= 1
+    assert result.text.count("\n") == text.count("\n")
+    assert redact(result.text) == Redacted(result.text, 0)
+
+
+# amid a line of a log, `-password x` is an option and no line of a diff
+@pytest.mark.parametrize("around", sorted(WITHIN.keys() - {"a diff in a log"}))
+@pytest.mark.parametrize("text", [text for text in ORDINARY if "\n" in text])
+def test_what_only_refers_to_a_secret_stays_within_logs_diffs_and_strings(
+    text: str, around: str
+) -> None:
+    within = WITHIN[around](text)
+    assert redact(within) == Redacted(within, 0)
+
+
+@pytest.mark.parametrize("layout", ["args in yaml", "yaml list", "variable with blanks"])
+def test_of_a_string_in_json_the_value_alone_goes(layout: str) -> None:
+    told = {"a": OVER_LINES[layout] + '\nport: "80"\t#\\', "b": "ok", "c": 1}
+    for depth in range(3):
+        text = json.dumps(told)
+        for _ in range(depth):
+            text = json.dumps(text)
+        shown = redact(text).text
+        for _ in range(depth):
+            shown = json.loads(shown)
+        result = json.loads(shown)
+        assert result == {**told, "a": result["a"]}
+        assert result["a"].endswith('[redacted:value]\nport: "80"\t#\\')
 
 
 @pytest.mark.parametrize("kind", TOKENS)
@@ -141,6 +183,12 @@ HARD = {
     "words of dots below": lambda size: "password:\n  " + "a." * (size // 2) + "{",
     "described": lambda size: "password:\n----\n" * (size // 15),
     "described, without an end": lambda size: "password:\n----\n" + "token:\n" * (size // 7),
+    "timestamps": lambda size: "2026-11-23T12:00:00Z password:\n" * (size // 31),
+    "diffs": lambda size: "+- --password\n-- x\n" * (size // 18),
+    "heads of diffs": lambda size: "@@ -1 +1 @@\n+password:\n" * (size // 23),
+    "escaped lines": lambda size: '"' + r"password:\n  x\n" * (size // 16) + '"',
+    "escaped strings": lambda size: r'"password:\n  x",' * (size // 18),
+    "escapes of escapes": lambda size: "password" + "\\" * size + "n",
     "glued keys": lambda size: "AKIAIOSFODNN7EXAMPLE" * (size // 20) + "x",
     "glued tokens": lambda size: "npm_" * (size // 4),
     "long words": lambda size: "aB3" * (size // 3) + ".",

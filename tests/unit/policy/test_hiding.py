@@ -5,8 +5,10 @@ import json
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from agents.policy import entropy, personal
+from agents.policy import entropy, layers, personal
 from agents.policy.digests import MARK, SecretDigests, hidable
 from agents.policy.named import hide
 from agents.policy.redact import Redacted, redact
@@ -257,6 +259,43 @@ def test_a_separator_beside_it_hides_no_form(text: str, glue: str) -> None:
     shown = redact(glue.format(text)).text
     assert re.fullmatch(r"[_(]?\[redacted:[a-z -]+\][_)]?", shown), shown
     assert text[0] in "ae+" or redact(f"x{text}").text == f"x{text}"  # may begin within a word
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('{"a":"pass:\\n  x1y2z3-a","b":"\\n"}', f'{{"a":"pass:\\n  {HIDDEN}","b":"\\n"}}'),
+        ('"pass: |\\r\\n\\tx \\\\ y\\r\\nz"', f'"pass: |\\r\\n\\t{HIDDEN}\\r\\nz"'),
+        ("{'a': 'pass: |\\n  it', 'b': 1}", f"{{'a': 'pass: |\\n  {HIDDEN}', 'b': 1}}"),
+        (
+            '"{\\"a\\":\\"pass:\\\\n  x\\",\\"b\\":1}"',
+            f'"{{\\"a\\":\\"pass:\\\\n  {HIDDEN}\\",\\"b\\":1}}"',
+        ),
+        (
+            "[pod/x/c] pass:\n[pod/y/c] a: b\n[pod/x/c]   x",
+            f"[pod/x/c] pass:\n[pod/y/c] a: b\n[pod/x/c]   {HIDDEN}",
+        ),
+        (
+            "@@ -1,2 +1,2 @@\n pass: |\n-  a b\n+  c\n   d\nend",
+            f"@@ -1,2 +1,2 @@\n pass: |\n-  {HIDDEN}\n+  {HIDDEN}\n   {HIDDEN}\nend",
+        ),
+        (
+            "@@ -1 +1 @@\n-pass:\n-  a\n+port:\n+  b",
+            f"@@ -1 +1 @@\n-pass:\n-  {HIDDEN}\n+port:\n+  b",
+        ),
+        ("pass:\r\n  a-b\r\nport: 1\r", f"pass:\r\n  {HIDDEN}\r\nport: 1\r"),
+    ],
+)
+def test_what_stands_around_a_value_is_put_back(text: str, shown: str) -> None:
+    result = redact(text)
+    assert result.text == shown
+    assert redact(shown) == Redacted(shown, 0)
+
+
+@given(st.text(alphabet="pas:\\ntr\"'| -+@\n\r", max_size=120))
+def test_no_layer_loses_anything_where_nothing_is_hidden(text: str) -> None:
+    assert layers.hide(text, lambda part: (part, 1))[0] == text
+    assert layers.hide(text, lambda part: (part, 0)) == (text, 0)
 
 
 def test_every_random_word_is_hidden_and_counted() -> None:
