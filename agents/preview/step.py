@@ -12,7 +12,10 @@ from agents.contracts.approval import PreviewCompleted, PreviewRequested
 from agents.contracts.envelope import Event
 from agents.contracts.ids import event_id
 from agents.environments.protocol import ActionRejected, EnvironmentUnavailable, PreviewHandle
+from agents.policy.actions import command_of
 from agents.policy.redact import redact
+from agents.policy.refusal import Refusal
+from agents.policy.render import line_of
 from agents.reducer import Output
 from agents.roles import Role
 from agents.worker import Transient
@@ -52,8 +55,17 @@ class PreviewWorker:
 
 
 def publishable(rollback: Action | None) -> Action | None:
-    """Return the rollback, or None when it holds what must not be published: it can't be undone."""
-    if rollback is None or redact(rollback.model_dump_json()).count:
+    """Return the rollback, or None when it holds what must not be published: it can't be undone.
+
+    It is looked at as it is signed and as its line, in which a variable stands beside its value.
+    """
+    if rollback is None:
+        return None
+    try:
+        line = line_of(command_of(rollback))
+    except Refusal:  # what has no line of its own could not be done
+        return None
+    if any(redact(text).count for text in (rollback.model_dump_json(), line)):
         return None
     return rollback
 

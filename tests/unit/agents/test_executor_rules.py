@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from agents.contracts.action import Action, Preview, ScaleWorkload, SetEnv, Touched, Workload
+from agents.contracts.approval import ApprovalRequested
 from agents.contracts.execution import ActIntended, ActResult
 from agents.environments.protocol import ActionRejected, ObjectMoved, Output
 from agents.executor.ledger import Claim
@@ -57,6 +58,7 @@ async def test_a_rollback_that_holds_a_secret_is_none_to_gate_and_executor() -> 
 
     pipeline = Pipeline(script=scripted(("act", RESTART)), cluster=Leaky())
     await pipeline.run()
+    assert pipeline.facts(ApprovalRequested) == []
     assert len(pipeline.cluster.acts) == 1
 
 
