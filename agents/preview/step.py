@@ -4,18 +4,15 @@ Invariant: the handle can do nothing but dry runs; diff and rollback leave witho
 secrets: a rollback that holds one is withheld.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from agents.contracts.action import Action
+from agents.contracts.action import Action, LabelResource, SetEnv
 from agents.contracts.approval import PreviewCompleted, PreviewRequested
 from agents.contracts.envelope import Event
 from agents.contracts.ids import event_id
 from agents.environments.protocol import ActionRejected, EnvironmentUnavailable, PreviewHandle
-from agents.policy.actions import command_of
 from agents.policy.redact import redact
-from agents.policy.refusal import Refusal
-from agents.policy.render import line_of
 from agents.reducer import Output
 from agents.roles import Role
 from agents.worker import Transient
@@ -55,19 +52,18 @@ class PreviewWorker:
 
 
 def publishable(rollback: Action | None) -> Action | None:
-    """Return the rollback, or None when it holds what must not be published: it can't be undone.
-
-    It is looked at as it is signed and as its line, in which a variable stands beside its value.
-    """
-    if rollback is None:
-        return None
-    try:
-        line = line_of(command_of(rollback))
-    except Refusal:  # what has no line of its own could not be done
-        return None
-    if any(redact(text).count for text in (rollback.model_dump_json(), line)):
+    """Return the rollback, or None when it holds what must not be published: it can't be undone."""
+    if rollback is None or any(redact(text).count for text in _texts(rollback)):
         return None
     return rollback
+
+
+def _texts(action: Action) -> Iterator[str]:
+    """Yield an act as it is signed, and its pairs as lines: in JSON a name stands beside nothing."""
+    yield action.model_dump_json()
+    if isinstance(action, SetEnv | LabelResource):
+        pairs = action.variables if isinstance(action, SetEnv) else action.pairs
+        yield "\n".join(f"{name}={value or ''}" for name, value in pairs)
 
 
 def preview_output(fact: PreviewCompleted) -> Output:
