@@ -59,7 +59,7 @@ def publishable(rollback: Action | None) -> Action | None:
 
 
 def _texts(action: Action) -> Iterator[str]:
-    """Yield an act as it is signed, and its pairs as lines: in JSON a name stands beside nothing."""
+    """Yield an act as it is signed, and its pairs as lines: JSON parts a name from its value."""
     yield action.model_dump_json()
     if isinstance(action, SetEnv | LabelResource):
         pairs = action.variables if isinstance(action, SetEnv) else action.pairs
