@@ -8,6 +8,7 @@ editor's, a mounted ConfigMap's) and an editor's copies (`x~`, `#x#`) are none o
 
 import hashlib
 import json
+import stat
 import tomllib
 from dataclasses import dataclass
 from enum import StrEnum
@@ -105,7 +106,9 @@ def read_rulebook(folder: Path) -> Rules:
 
 
 def _texts(folder: Path) -> dict[str, str]:
-    entries = list(folder.iterdir()) if folder.is_dir() else []
+    if not folder.is_dir():
+        raise PolicyInvalid(f"expected a folder of policies at {folder}: there is none")
+    entries = list(folder.iterdir())
     names = {path.name for path in entries if not of_an_editor(path.name)} - {TESTS_FOLDER}
     if names != _FILES:
         missing, strange = sorted(_FILES - names), sorted(names - _FILES)
@@ -114,6 +117,9 @@ def _texts(folder: Path) -> dict[str, str]:
             f"missing: {missing}, not known: {strange}"
         )
     try:
+        for name in sorted(names):
+            if (folder / name).stat().st_mode & stat.S_IWOTH:
+                raise PolicyInvalid(f"anybody may write {folder / name}: chmod o-w {name}")
         return {name: (folder / name).read_text(encoding="utf-8") for name in sorted(names)}
     except (OSError, UnicodeDecodeError) as error:
         raise PolicyInvalid(f"{folder} could not be read: {error}") from error

@@ -56,6 +56,12 @@ Pods = Annotated[
     int, typer.Option(min=-1, help="Pods that the dry run touched; -1: none made yet.")
 ]
 Lost = Annotated[int, typer.Option(min=0, max=100, help="Percent of the replicas that go.")]
+Owners = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--owner", help="A controller above the object, NAMESPACE/replicasets/NAME (repeatable)."
+    ),
+]
 Acts = Annotated[int, typer.Option(min=0, help="Acts that the incident has had.")]
 ActsHour = Annotated[int, typer.Option(min=0, help="Acts of the last hour.")]
 
@@ -81,17 +87,20 @@ def check(  # noqa: PLR0913, PLR0917 - the options
     replicas_lost: Lost = 0,
     acts: Acts = 0,
     acts_hour: ActsHour = 0,
+    owners: Owners = None,
 ) -> None:
     """Judge a line, every line of a file, or of standard input."""
     around = _around(
         namespace, managed, own, protected, severity, confidence, freeze, at, pods, replicas_lost,
-        acts, acts_hour,
+        acts, acts_hour, owners,
     )  # fmt: skip
     policy = _policy(folder)
     try:
         lines = lines_of(line, jsonl=jsonl)
     except (LinesInvalid, OSError) as error:
         _unusable(str(error))
+    if not lines:
+        _unusable("expected at least one line, got none: nothing was judged")
     denied = False
     for one in lines:
         judged = judge(one, side, around, policy)
@@ -136,6 +145,7 @@ def explain(  # noqa: PLR0913, PLR0917 - the options
     replicas_lost: Lost = 0,
     acts: Acts = 0,
     acts_hour: ActsHour = 0,
+    owners: Owners = None,
 ) -> None:
     """Tell what a reason means, or which policy rules on a line and what it saw."""
     policy = _policy(folder)
@@ -147,7 +157,7 @@ def explain(  # noqa: PLR0913, PLR0917 - the options
         _unusable(view.unknown(subject, policy))
     around = _around(
         namespace, managed, own, protected, severity, confidence, freeze, at, pods, replicas_lost,
-        acts, acts_hour,
+        acts, acts_hour, owners,
     )  # fmt: skip
     typer.echo(view.explanation(judge(subject, side, around, policy), around, policy))
 
@@ -177,6 +187,7 @@ def _around(  # noqa: PLR0913, PLR0917 - the options, in their order
     replicas_lost: int,
     acts: int,
     acts_hour: int,
+    owners: list[str] | None,
 ) -> Circumstances:
     moment = at or wall_clock()
     return Circumstances(
@@ -192,6 +203,7 @@ def _around(  # noqa: PLR0913, PLR0917 - the options, in their order
         replicas_lost=replicas_lost,
         acts_this_incident=acts,
         acts_this_hour=acts_hour,
+        owners=tuple(owners or ()),
     )
 
 

@@ -160,6 +160,22 @@ def test_every_circumstance_can_be_said(
     assert (row["verdict"], row["reason"]) == (verdict, reason)
 
 
+def test_whose_a_pod_is_can_be_said() -> None:
+    line = "kubectl delete pod cart-7d9f-x2x7q"
+    (row,) = rows(line)
+    assert (row["verdict"], row["reason"]) == ("needs_approval", "pod_of_nobody")
+    (row,) = rows(line, "--owner", "default/replicasets/cart-7d9f")
+    assert (row["verdict"], row["reason"]) == ("allow", "restart_or_rollback")
+
+
+def test_a_file_without_a_line_is_no_verdict(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    path.touch()
+    result = aoi("check", str(path))
+    assert result.exit_code == 2
+    assert "expected at least one line" in result.output
+
+
 def test_the_calendar_is_asked_for_the_moment_that_is_said(rules: Path) -> None:
     (rules / "settings.toml").write_text('[[freeze.windows]]\nname = "w"\ndays = ["sun"]\n')
     asked = ("-F", str(rules), "--at")

@@ -111,3 +111,26 @@ def test_a_wrong_folder_is_no_beginning(rules: Path) -> None:
     (rules / "never.cedar").write_text("")
     with pytest.raises(PolicyInvalid, match="own tests fail"):
         PolicyFolder(rules)
+
+
+def test_an_edit_behind_links_is_noticed_cases_too(rules: Path, tmp_path: Path) -> None:
+    mounted, data = tmp_path / "mounted", tmp_path / "..data"
+    shutil.move(rules, data)
+    mounted.mkdir()
+    for path in data.iterdir():
+        (mounted / path.name).symlink_to(path)
+    folder = PolicyFolder(mounted)
+    case = data / "tests" / "acts.yaml"
+    case.write_text(case.read_text().replace("verdict: allow", "verdict: deny", 1))
+    assert isinstance(looked(folder)[-1], PolicyInvalid)
+    case.write_text(case.read_text().replace("verdict: deny", "verdict: allow", 1))
+    assert isinstance(looked(folder)[-1], Rules)
+    assert folder.trouble is None
+
+
+def test_a_folder_that_is_not_there_or_that_anybody_may_write_is_not_used(rules: Path) -> None:
+    with pytest.raises(PolicyInvalid, match=r"expected a folder of policies at .*/none"):
+        PolicyFolder(rules / "none")
+    (rules / "never.cedar").chmod(0o646)
+    with pytest.raises(PolicyInvalid, match=r"anybody may write .*never\.cedar: chmod o-w"):
+        PolicyFolder(rules)
