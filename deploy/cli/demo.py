@@ -45,7 +45,7 @@ def demo(
     learn: bool = typer.Option(
         True, help="Learn from the failures, then meet a sibling of every incident."
     ),
-    learn_limit: float = typer.Option(240.0, min=10, help="Seconds that the learner may take."),
+    learn_limit: float = typer.Option(600.0, min=10, help="Seconds that the learner may take."),
     as_json: bool = typer.Option(False, "--json", help="End with one line of JSON."),
     plain: bool = typer.Option(False, "--plain", help="No live table (for logs)."),
 ) -> None:
