@@ -180,7 +180,7 @@ def _patch(command: Command) -> Action:
             "--type=json for a list of operations",
             about="--patch",
         )
-    _check_literal(secret_member(data), "--patch")
+    _check_literal(secret_member(data, canonical), "--patch")
     return PatchResource.model_validate(
         {
             "kind": kind,
@@ -196,7 +196,7 @@ def _apply(command: Command) -> Action:
     kind, namespace, name, manifest = _about(
         DOCUMENT, lambda: read_object(command.stdin or "", command.namespace)
     )
-    _check_literal(secret_member(json.loads(manifest)), DOCUMENT)
+    _check_literal(secret_member(json.loads(manifest), manifest), DOCUMENT)
     return ApplyManifest(
         mode="create" if command.verb == "create" else "apply",
         kind=kind,

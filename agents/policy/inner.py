@@ -9,6 +9,7 @@ for is policy's word (`agents.policy.reads`).
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from agents.contracts.command import Access
@@ -126,6 +127,7 @@ def _printenv(arguments: tuple[str, ...]) -> None:
             raise _argument("printenv", "no name that says its value is secret", argument)
 
 
+@lru_cache(maxsize=4096)  # labels and members are asked for again and again
 def says_secret(name: str) -> bool:
     """Return whether redaction would hide the value if it stood behind its name, or in JSON."""
     return _is_secret_file(name) or redact(f'"{name}": "{_UNTOLD}"').count > 0

@@ -21,6 +21,8 @@ __all__ = ["secret_member", "secret_name"]
 
 # no form has so few characters of these alone; of such values only their names can tell
 _SHORT = re.compile(r"[\w./-]{0,15}")
+# in canonical JSON: a long word, a colon within a text, or what `_SHORT` has not
+_TELLING = re.compile(r"[\w./-]{16}|[^\"]:|[^\w./{}\[\]\":,-]")
 # what the kubelet, a shell or a program puts in; `$` and lower case begin a password hash
 _EXPANDED = r"\$\([A-Za-z_][\w.-]{0,253}\)"
 _FILLED = (
@@ -68,8 +70,14 @@ def secret_name(pairs: Iterable[tuple[str, str]]) -> str | None:
     return _first(_Literal(name, value) for name, value in pairs)
 
 
-def secret_member(document: JsonValue) -> str | None:
-    """Return the name of what holds a secret in a manifest or a patch, or None."""
+def secret_member(document: JsonValue, text: str) -> str | None:
+    """Return the name of what holds a secret in a manifest or a patch, or None.
+
+    text: its canonical JSON, by which most documents are seen to hold nothing of the kind.
+    """
+    lowered = text.lower()
+    if not _TELLING.search(text) and not any(needle in lowered for needle in NEEDLES):
+        return None
     return _first(_literals("", document))
 
 

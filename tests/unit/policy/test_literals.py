@@ -5,6 +5,7 @@ import base64
 import pytest
 from pydantic import JsonValue
 
+from agents.approval.canonical import canonical_json
 from agents.policy.actions import read_act
 from agents.policy.literals import secret_member, secret_name
 
@@ -133,7 +134,7 @@ def pod(**container: JsonValue) -> JsonValue:
 def test_a_document_holds_one_where_a_name_stands_over_a_string(
     document: JsonValue, name: str
 ) -> None:
-    assert secret_member(document) == name
+    assert secret_member(document, canonical_json(document)) == name
 
 
 @pytest.mark.parametrize(
@@ -171,9 +172,18 @@ def test_a_document_holds_one_where_a_name_stands_over_a_string(
     ],
 )
 def test_a_document_that_refers_holds_none(document: JsonValue) -> None:
-    assert secret_member(document) is None
+    assert secret_member(document, canonical_json(document)) is None
 
 
 def test_a_variable_that_refers_can_be_set_and_a_secret_removed() -> None:
     line = "kubectl set env deploy/x DB_URL='postgres://u:$(PW)@h/d' DB_PASSWORD-"
     assert read_act(line, "hotel-1").type == "SetEnv"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["AKIAIOSFODNN7EXAMPLE", "https://u:pw1@h", "key: AKIAIOSFODNN7EXAMPLE", "glsa_" + "a1B2" * 8],
+)
+def test_the_short_look_overlooks_no_form(value: str) -> None:
+    document: JsonValue = {"a": [{"b": value}]}
+    assert secret_member(document, canonical_json(document)) == "b"
