@@ -133,6 +133,7 @@ def says_secret(name: str) -> bool:
     return _is_secret_file(name) or redact(f'"{name}": "{_UNTOLD}"').count > 0
 
 
+@lru_cache(maxsize=4096)
 def _is_secret_file(name: str) -> bool:
     """Return whether a file's name says it; `auth`, a secret in JSON, is none in a file's name."""
     return is_secret_name(name) or redact(f"{name}={_UNTOLD}").count > 0
