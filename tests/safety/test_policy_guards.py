@@ -99,6 +99,8 @@ def test_cases_may_be_json_with_moments_as_text(rules: Path) -> None:
     }
     (rules / "tests" / "mine.json").write_text(json.dumps({"settings": {}, "cases": [case]}))
     load_tested(rules)
+    (mine,) = [one for one in run_cases(rules, shipped()) if one.file == "mine.json"]
+    assert mine.verdict.reason == "restart_or_rollback"
 
 
 @pytest.mark.parametrize(
