@@ -17,7 +17,8 @@ from structlog.typing import Processor
 QUIET = ("faust", "mode", "aiokafka", "kafka")
 LOST = "Unable connect to node"
 CALM_SECONDS = 30.0
-ADDRESS = re.compile(r"\('([^']+)', (\d+)")
+# as asyncio names it (refused), and as aiokafka does (closed while it logs in)
+ADDRESS = re.compile(r"\('([^']+)', (\d+)|Connection at (\S+):(\d+) ")
 
 
 def configure(level: int = logging.INFO) -> None:
@@ -55,12 +56,14 @@ def configure(level: int = logging.INFO) -> None:
 class _LossTeller(logging.Handler):
     """Tells a loss of the broker once; aiokafka says it at every try, ten times a second.
 
-    After `CALM_SECONDS` without a failed try the next one is another loss.
+    After `CALM_SECONDS` without a failed try the next one is another loss. A first try that names
+    no address (a reset, a silence) is left to the second, which mostly does.
     """
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self._last: float | None = None
+        self._nameless = False
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a line for the first of many; what else aiokafka logs comes as an exception."""
@@ -68,9 +71,12 @@ class _LossTeller(logging.Handler):
         if not text.startswith(LOST):
             return
         known, self._last = self._last, time.monotonic()
-        if known is None or self._last - known > CALM_SECONDS:
+        if self._nameless or known is None or self._last - known > CALM_SECONDS:
             found = ADDRESS.search(text)
-            where = f" at {found[1]}:{found[2]}" if found else ""
+            self._nameless = not found and not self._nameless
+            if self._nameless:
+                return
+            where = f" at {found[1] or found[3]}:{found[2] or found[4]}" if found else ""
             print(f"lost the broker{where}, trying again", file=sys.stderr, flush=True)  # noqa: T201 - the answer of a command
 
 
