@@ -40,7 +40,6 @@ __all__ = [
 ]
 
 SHIPPED = Path(__file__).parent / "rules"
-_NO_ENTITIES = cedarpy.Entities.from_json_str("[]")
 
 
 class Ruling(StrEnum):
@@ -119,8 +118,8 @@ class Policy:
         try:
             if action.type not in ACTION_TYPES:
                 raise ValueError(f"expected a typed action, got {action.type}")  # noqa: TRY301 - denied below, as any error
-            request = request_of(action, context, rules.limits)
-            answer = cedarpy.is_authorized(request, rules.policies, _NO_ENTITIES)
+            request = request_of(action, context, rules.limits, rules.asked[action.type])
+            answer = cedarpy.is_authorized(request, rules.policies, rules.entities)
             return _ruled(rules, answer, previewed=context.preview is not None)
         except Refusal as refusal:
             return _refused(refusal)

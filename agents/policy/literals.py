@@ -6,7 +6,6 @@ published. Personal data may.
 """
 
 import base64
-import binascii
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -14,15 +13,24 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from agents.policy.named import NEEDLES, is_secret_name
+from agents.policy.forms import FORMS
+from agents.policy.named import NEEDLES, is_needed, is_secret_name
 from agents.policy.redact import redact
 
 __all__ = ["secret_member", "secret_name"]
 
-# no form has so few characters of these alone; of such values only their names can tell
-_SHORT = re.compile(r"[\w./-]{0,15}")
-# in canonical JSON: a long word, a colon within a text, or what `_SHORT` has not
-_TELLING = re.compile(r"[\w./-]{16}|[^\"]:|[^\w./{}\[\]\":,-]")
+# what every form but those of personal data has; the end of one may be a name's glue to its value
+_STEMS = {
+    needle.strip(":='\"\\ ")
+    for what, needles, _ in FORMS
+    for needle in needles
+    if what != "e-mail" and needle != "."
+}
+_TELLING = tuple(one for one in _STEMS if not any(other in one for other in _STEMS - {one}))
+# a token with a dot, and what only a closer look reads: an escape, a colour, base64
+_CLOSER = re.compile(r"[\\\x1b~]|[a-z0-9]\.[a-z0-9]{16}|binaryData")
+# random text has digits; a path of members is as long
+_DIGIT, _LONG = re.compile(r"[0-9]"), re.compile(r"[A-Za-z0-9+/_-]{32}")
 # what the kubelet, a shell or a program puts in; `$` and lower case begin a password hash
 _EXPANDED = r"\$\([A-Za-z_][\w.-]{0,253}\)"
 _FILLED = (
@@ -75,10 +83,16 @@ def secret_member(document: JsonValue, text: str) -> str | None:
 
     text: its canonical JSON, by which most documents are seen to hold nothing of the kind.
     """
-    lowered = text.lower()
-    if not _TELLING.search(text) and not any(needle in lowered for needle in NEEDLES):
+    if not _may_hide(text):
         return None
     return _first(_literals("", document))
+
+
+def _may_hide(text: str) -> bool:
+    """Return whether a text may hold a secret: without a closer look, and rather too often."""
+    if is_needed(text) or any(stem in text for stem in _TELLING) or _CLOSER.search(text):
+        return True
+    return _LONG.search(text) is not None and _DIGIT.search(text) is not None
 
 
 def _first(literals: Iterable[_Literal]) -> str | None:
@@ -92,7 +106,8 @@ def _is_secret(literal: _Literal) -> bool:
         return False
     lowered = name.lower()
     if not any(needle in lowered for needle in NEEDLES):
-        return _SHORT.fullmatch(value) is None and _is_hidden(f"{name}={value}")
+        text = f"{name}={value}"
+        return _may_hide(text) and _is_hidden(text)
     if "dsn" in lowered and _DSN.fullmatch(value):  # its password refers, the rest is an address
         return _is_hidden(value.replace(f":{_REFERS}@", "@"))
     if not is_secret_name(name):
@@ -189,6 +204,6 @@ def _decoded(name: str, data: JsonValue) -> Iterator[_Literal]:
         if isinstance(one, str):
             try:
                 text = base64.b64decode(one).decode()
-            except (binascii.Error, UnicodeDecodeError):
+            except ValueError:
                 text = one
             yield _Literal(key, text, held=True)

@@ -7,6 +7,7 @@ second document, a name that is no string) is refused, as is what grows beyond i
 import json
 import re
 from collections.abc import Hashable
+from contextlib import suppress
 from typing import Any
 
 import yaml
@@ -62,6 +63,12 @@ _Loader.add_implicit_resolver(
 )
 
 
+# what JSON can begin with; what begins otherwise is YAML or nothing
+_JSON_BEGINS = frozenset('{["-0123456789tfnNI')
+# where it is all there is, no anchor, alias, tag, directive or second document can stand
+_PLAIN_YAML = re.compile(r"(?!.*(?:---|\.\.\.))[^&*!%]{0,256}", re.DOTALL)
+
+
 def read_document(text: str) -> JsonValue:
     """Return the data of one JSON or YAML document; raises `Refusal`."""
     return read_canonical(text)[0]
@@ -70,9 +77,7 @@ def read_document(text: str) -> JsonValue:
 def read_canonical(text: str) -> tuple[JsonValue, str]:
     """Return the data of one JSON or YAML document, and its canonical JSON; raises `Refusal`."""
     try:
-        data = json.loads(text, object_pairs_hook=_members, parse_constant=_constant)
-    except ValueError:
-        data = _read_yaml(text)
+        data = _read(text)
     except RecursionError:
         raise _bad(f"expected one document at most {MAX_DEPTH} deep") from None
     try:
@@ -80,18 +85,26 @@ def read_canonical(text: str) -> tuple[JsonValue, str]:
         canonical = canonical_json(data)
     except ValueError as error:
         raise _bad(f"expected plain JSON data: {error}") from None
-    checked: JsonValue = data
-    return checked, canonical
+    return data, canonical
 
 
-def _read_yaml(text: str) -> object:
+def _read(text: str) -> JsonValue:
+    if text.lstrip()[:1] in _JSON_BEGINS:
+        with suppress(ValueError):
+            data: JsonValue = _JSON.decode(text)
+            return data
+    return _read_yaml(text)
+
+
+def _read_yaml(text: str) -> JsonValue:
     try:
         _check_events(text)
-        return yaml.load(text, _Loader)  # noqa: S506 - derived from the safe loader
+        data: JsonValue = yaml.load(text, _Loader)  # noqa: S506 - derived from the safe loader
     except yaml.YAMLError as error:
         raise _bad(f"expected JSON or YAML: {str(error).splitlines()[0]}") from None
     except (ValueError, TypeError) as error:
         raise _bad(f"expected plain JSON data: {error}") from None
+    return data
 
 
 def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -103,6 +116,9 @@ def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _constant(name: str) -> object:
     raise _bad(f"{name} is no JSON number")
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_constant)
 
 
 def _check_depth(data: object, around: int) -> None:
@@ -155,6 +171,8 @@ def read_object(text: str, namespace: str | None) -> tuple[str, str | None, str,
 
 def _check_events(text: str) -> None:
     """Refuse aliases, tags, second documents and depth before anything is built."""
+    if _PLAIN_YAML.fullmatch(text):
+        return  # too short to be deep before `_check_depth` counts
     depth = documents = 0
     for event in yaml.parse(text, yaml.CSafeLoader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):

@@ -24,6 +24,11 @@ _WITHOUT_NAMESPACE = frozenset(
     | {"kubectl explain"}
 )
 
+# written out, a letter of short flags grows to `--all-namespaces` and a quote to five characters;
+# few targets have their kinds' whole names: a line so short cannot grow beyond the most
+_GROWTH, _NAMES, _FEW = 20, 256, 2
+_SHORT = (MAX_LINE - _NAMES) // _GROWTH
+
 
 def parse(line: str, default_namespace: str | None = None) -> Command:
     """Return the command that the line says; raises `Refusal`, with its place in the line.
@@ -32,7 +37,10 @@ def parse(line: str, default_namespace: str | None = None) -> Command:
     """
     text = split(line)
     try:
-        return _checked_length(_command(text, default_namespace))
+        command = _command(text, default_namespace)
+        if len(line) <= _SHORT and len(command.targets) <= _FEW:
+            return command
+        return _checked_length(command)
     except Refusal as refusal:
         if refusal.place is None:
             refusal.place = find(text.words, refusal.about)

@@ -12,6 +12,7 @@ from typing import Self
 import orjson
 
 from agents.contracts.action import Action, DeleteResource, HelmRollback, Preview, Touched
+from agents.policy.asked import Asked
 from agents.policy.facts import ActionFacts, facts_of, spelled
 from agents.policy.kinds import KINDS
 from agents.policy.limits import FreezeRule, Limits, matches, stricter
@@ -145,8 +146,11 @@ class Context:
     max_acts_this_hour: int = 60
 
 
-def request_of(action: Action, context: Context, limits: Limits) -> Request:
-    """Return the Cedar request; raises `Refusal` when a fact is missing."""
+def request_of(action: Action, context: Context, limits: Limits, asked: Asked = None) -> Request:
+    """Return the Cedar request; raises `Refusal` when a fact is missing, asked or not.
+
+    asked: the facts that Cedar is told.
+    """
     facts = seen_facts(action, context, limits)
     if type(context.proposer) is not str:
         raise TypeError(f"expected the proposer's name, got {context.proposer!r}")
@@ -155,7 +159,9 @@ def request_of(action: Action, context: Context, limits: Limits) -> Request:
         "principal": {"type": "Proposer", "id": context.proposer},
         "action": {"type": "Action", "id": action.type},
         "resource": {"type": "Namespace", "id": str(facts["namespace"])},
-        "context": orjson.dumps(facts).decode(),
+        "context": orjson.dumps(
+            facts if asked is None else {name: facts[name] for name in facts.keys() & asked}
+        ).decode(),
     }
 
 
@@ -179,6 +185,7 @@ _FACT_TYPES: dict[str, type] = {
     **dict.fromkeys(["max_acts_this_incident", "max_acts_this_hour"], int),
     **dict.fromkeys(["kinds", "namespaces", "touches"], list),
 }
+_TYPES = list(_FACT_TYPES.values())
 
 
 def _facts(facts: ActionFacts, context: Context, limits: Limits, *, cluster_wide: bool) -> Facts:
@@ -210,9 +217,7 @@ def _facts(facts: ActionFacts, context: Context, limits: Limits, *, cluster_wide
         "freeze": frozen is not None,
         "freeze_denies": frozen is FreezeRule.DENY,
     }
-    for name, kind in _FACT_TYPES.items():
-        if type(record[name]) is not kind:
-            raise TypeError(f"expected {name} to be {kind.__name__}, got {record[name]!r}")
+    _check_types(record)
     if shown is not None:
         counts = {
             "pods_affected": shown.pods_affected,
@@ -226,6 +231,14 @@ def _facts(facts: ActionFacts, context: Context, limits: Limits, *, cluster_wide
             raise TypeError(f"expected flags of the dry run, got {flags}")
         record["preview"] = counts | flags
     return record
+
+
+def _check_types(record: Facts) -> None:
+    if [type(record[name]) for name in _FACT_TYPES] == _TYPES:
+        return
+    for name, kind in _FACT_TYPES.items():
+        if type(record[name]) is not kind:
+            raise TypeError(f"expected {name} to be {kind.__name__}, got {record[name]!r}")
 
 
 def _fewest(*replicas: int) -> int:

@@ -12,6 +12,7 @@ import stat
 import tomllib
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,7 +20,9 @@ import cedarpy
 
 from agents.contracts.action import Action
 from agents.policy import cedar_faults
+from agents.policy.asked import Asked, facts_asked
 from agents.policy.limits import Limits, LimitsInvalid, read_limits
+from agents.policy.pooled import Pool
 
 SCHEMA_FILE = "schema.cedarschema"
 APPROVERS_FILE = "approvers.toml"
@@ -73,15 +76,18 @@ class Rule:
 class Rules:
     """Everything of a folder.
 
-    policies: `never`, `ask` and `automatic` as the one set that Cedar is asked. A `forbid` of
-    `automatic` must not deny, so it stands there as a permit: `by_id` keeps what it is.
-    approvers: by action type, with `default`.
+    policies: `never`, `ask` and `automatic` as the one set that Cedar is asked, with the lists of
+    `entities`. A `forbid` of `automatic` must not deny, so it stands there as a permit: `by_id`
+    keeps what it is.
+    approvers: by action type, with `default`. asked: the facts that Cedar is told, by action type.
     """
 
     version: str
     policies: cedarpy.PolicySet
+    entities: cedarpy.Entities
     by_id: dict[str, Rule]
     approvers: dict[str, int]
+    asked: dict[str, Asked]
     limits: Limits
 
 
@@ -96,11 +102,14 @@ def read_rulebook(folder: Path) -> Rules:
     for part in Part:
         _validate(part.file, texts[part.file], schema)
     parsed = {part: _bodies(part, texts[part.file]) for part in Part}
+    pool = Pool()
     return Rules(
         version=_digest(texts),
-        policies=_one_set(parsed),
+        policies=_one_set(parsed, pool),
+        entities=pool.entities(),
         by_id=_by_id(parsed, texts),
         approvers=_approvers(texts[APPROVERS_FILE]),
+        asked={act: facts_asked(chain(*parsed.values()), act) for act in ACTION_TYPES},
         limits=_limits(texts[SETTINGS_FILE]),
     )
 
@@ -152,11 +161,11 @@ def _bodies(part: Part, text: str) -> list[Body]:
     ]
 
 
-def _one_set(parsed: dict[Part, list[Body]]) -> cedarpy.PolicySet:
+def _one_set(parsed: dict[Part, list[Body]], pool: Pool) -> cedarpy.PolicySet:
     """Return all policies as one set, in which only `never` and `ask` can forbid."""
     bodies = [body for part in (Part.NEVER, Part.ASK) for body in parsed[part]]
     bodies += [{**body, "effect": Effect.PERMIT} for body in parsed[Part.AUTOMATIC]]
-    return cedarpy.PolicySet.from_str("\n".join(_source(body) for body in bodies))
+    return cedarpy.PolicySet.from_str("\n".join(_source(pool.lifted(body)) for body in bodies))
 
 
 def _by_id(parsed: dict[Part, list[Body]], texts: dict[str, str]) -> dict[str, Rule]:

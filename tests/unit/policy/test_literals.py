@@ -187,3 +187,9 @@ def test_a_variable_that_refers_can_be_set_and_a_secret_removed() -> None:
 def test_the_short_look_overlooks_no_form(value: str) -> None:
     document: JsonValue = {"a": [{"b": value}]}
     assert secret_member(document, canonical_json(document)) == "b"
+
+
+def test_binary_data_that_is_no_base64_is_read_as_it_is() -> None:
+    for text in ("\x80", "a", "AA=="):
+        held: JsonValue = {"binaryData": {"DB_PASSWORD": text}}
+        assert secret_member(held, canonical_json(held)) == "DB_PASSWORD"
