@@ -8,6 +8,7 @@ decision is made under one edition of the rules, whatever is adopted meanwhile.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from pathlib import Path
 from typing import Self
 
@@ -40,6 +41,9 @@ __all__ = [
 ]
 
 SHIPPED = Path(__file__).parent / "rules"
+
+
+_ORDER = attrgetter("order")
 
 
 class Ruling(StrEnum):
@@ -145,12 +149,12 @@ def _ruled(rules: Rules, answer: cedarpy.AuthzResult, *, previewed: bool) -> Ver
     if diagnostics.errors:
         return _broken(f"the policy could not be evaluated: {diagnostics.errors[0]}")
     names = set(diagnostics.id_annotations_by_reason.values())
-    held = sorted((rules.by_id[name] for name in names), key=lambda rule: rule.order)
+    held = sorted([rules.by_id[name] for name in names], key=_ORDER)
     if answer.decision is not cedarpy.Decision.Allow:
         return _first(Ruling.DENY, held) or _SILENT
-    if all(rule.part is not Part.ASK for rule in held):
-        return _SILENT
     automatic = [rule for rule in held if rule.part is Part.AUTOMATIC]
+    if len(automatic) == len(held):  # nothing of `ask` holds, and of `never` nothing permits
+        return _SILENT
     doubts = [rule for rule in automatic if rule.effect is Effect.FORBID]
     unasked = _first(Ruling.NEEDS_APPROVAL, doubts) or _first(Ruling.ALLOW, automatic)
     return unasked or (_NEEDS_PERSON if previewed else _NO_DRY_RUN)

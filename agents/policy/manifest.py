@@ -6,9 +6,8 @@ second document, a name that is no string) is refused, as is what grows beyond i
 
 import json
 import re
-from collections.abc import Hashable
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 import yaml
 from pydantic import JsonValue
@@ -38,15 +37,7 @@ _TAG = "tag:yaml.org,2002:"
 
 
 class _Loader(yaml.CSafeLoader):
-    """YAML's JSON subset with block style: no repeated members, no times, no base 60."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - PyYAML's own signature
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.tag != _TAG + "str" or key.value in seen or key.value == "<<":
-                raise _bad(f"expected each member once, named by a string, got {key.value!r}")
-            seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
+    """YAML's JSON subset with block style: no times, no base 60."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -61,6 +52,16 @@ _Loader.add_implicit_resolver(
     re.compile(r"[-+]?[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?\Z"),
     list("-+0123456789"),
 )
+
+
+_MAKER = yaml.constructor.SafeConstructor()
+_SCALARS: dict[str, Callable[[yaml.ScalarNode], JsonValue]] = {
+    _TAG + "null": _MAKER.construct_yaml_null,
+    _TAG + "bool": _MAKER.construct_yaml_bool,
+    _TAG + "int": _MAKER.construct_yaml_int,
+    _TAG + "float": _MAKER.construct_yaml_float,
+    _TAG + "str": _MAKER.construct_yaml_str,
+}
 
 
 # what JSON can begin with; what begins otherwise is YAML or nothing
@@ -99,12 +100,32 @@ def _read(text: str) -> JsonValue:
 def _read_yaml(text: str) -> JsonValue:
     try:
         _check_events(text)
-        data: JsonValue = yaml.load(text, _Loader)  # noqa: S506 - derived from the safe loader
+        data = _built(yaml.compose(text, _Loader))
     except yaml.YAMLError as error:
         raise _bad(f"expected JSON or YAML: {str(error).splitlines()[0]}") from None
     except (ValueError, TypeError) as error:
         raise _bad(f"expected plain JSON data: {error}") from None
     return data
+
+
+def _built(node: yaml.Node | None) -> JsonValue:
+    """Return the data of a node: no member twice, none named but by a string."""
+    match node:
+        case yaml.MappingNode(value=pairs):
+            members: dict[str, JsonValue] = {}
+            for key, value in pairs:
+                if key.tag != _TAG + "str" or key.value in members or key.value == "<<":
+                    raise _bad(f"expected each member once, named by a string, got {key.value!r}")
+                members[key.value] = _built(value)
+            return members
+        case yaml.SequenceNode(value=items):
+            return [_built(item) for item in items]
+        case yaml.ScalarNode(tag=tag) if tag in _SCALARS:
+            return _SCALARS[tag](node)
+        case None:
+            return None
+        case _:
+            raise _bad(f"expected JSON or YAML, got {node.tag}")
 
 
 def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:

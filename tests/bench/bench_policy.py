@@ -1,10 +1,11 @@
 """What policy adds to a step: `make bench-policy` prints microseconds of CPU, and ratios.
 
-Parsing and the decision are timed apart and together, for reads and for acts, with the shipped
-rules; redaction on 10 kB of ordinary output and of output that is all about secrets. The ratio is
-to one `shlex.split` of the same line in the same run, which any machine can compare. What a
-signature costs stands apart, outside of the budget: the Executor verifies one a decision, once an
-act. Ends with 1 when a command with its decision takes longer than `BUDGET`.
+Parsing and the decision are timed apart and together, for every benign read and act of the safety
+tests, with the shipped rules and without what earlier lines left in memory; redaction on 10 kB of
+ordinary output and of output that is all about secrets. The ratio is to one `shlex.split` of the
+same line in the same run, which any machine can compare. What a signature costs stands apart,
+outside of the budget: the Executor verifies one a decision, once an act. Ends with 1 when any
+command with its decision takes longer than `BUDGET`.
 """
 
 import platform
@@ -21,6 +22,7 @@ from agents.approval.keyring import Purpose
 from agents.approval.signing import SigningKey, is_decision_of, sign_decision
 from agents.contracts.approval import DecisionPayload, DecisionVerdict
 from agents.contracts.ids import ApprovalId, IncidentId
+from agents.policy import inner
 from agents.policy.actions import action_of, command_of
 from agents.policy.parse import parse
 from agents.policy.redact import redact
@@ -65,21 +67,30 @@ def signature() -> Callable[[], object]:
     return lambda: is_decision_of(entry, decision)
 
 
+def forget() -> None:
+    """Empty what policy remembers of names, so that every line is the first of its kind."""
+    inner.says_secret.cache_clear()
+    inner._is_secret_file.cache_clear()
+
+
 def main() -> int:
     """Print one line a measurement; returns the exit code."""
     policy, context = shipped(), circumstances()
 
     def judged(line: str) -> object:
+        forget()
         return policy.decide(action_of(parse(line, NAMESPACE)), context)
 
     def seen(line: str) -> object:
+        forget()
         return policy.may_read(parse(line, NAMESPACE), MANAGED)
 
     def each(work: Callable[[str], object], lines: list[str]) -> list[float]:
         """Return what each line takes, of which none is timed for long."""
         return [microseconds(lambda line=line: work(line), FEW) for line in lines]
 
-    reads, acts = each(seen, READS), each(judged, ASKED + UNASKED)
+    benign = ASKED + UNASKED
+    reads, acts = each(seen, READS), each(judged, benign)
     action, command = action_of(parse(PATCH, NAMESPACE)), parse(READ, NAMESPACE)
     plain = ("geo-6b4b7c9d5f-x2x7q   1/1   Running   0   5m\n" * 220)[:10_000]
     dense = ("\n".join(HARMLESS) * 9)[:10_000]
@@ -107,9 +118,10 @@ def main() -> int:
     for name, text in {"of pods": plain, "about secrets": dense}.items():
         _say(f"{microseconds(lambda text=text: redact(text)):8.1f} us  redact: 10 kB {name}")
     _say(f"{microseconds(signature()):8.1f} us  one decision's signature verified (not a step's)")
-    slow = [name for name, (_, took) in judgements.items() if took > BUDGET]
-    for name in slow:
-        _say(f"over {BUDGET:.0f} us: {name}")
+    timed = [*zip(READS, reads, strict=True), *zip(benign, acts, strict=True)]
+    slow = [(line, took) for line, took in [*timed, *judgements.values()] if took > BUDGET]
+    for line, took in slow:
+        _say(f"over {BUDGET:.0f} us: {took:.1f} us for {line}")
     return 1 if slow else 0
 
 
