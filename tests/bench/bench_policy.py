@@ -16,6 +16,7 @@ import time
 import timeit
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 
 from agents.approval.keyring import Purpose
@@ -36,14 +37,24 @@ BUDGET = 300.0
 READ = "kubectl get pods -l 'app in (geo,rate)' -o wide"
 ACT = "kubectl rollout undo deployment/geo --to-revision=2"
 PATCH = 'kubectl patch svc geo -p \'{"spec":{"ports":[{"port":8083,"targetPort":9090}]}}\''
-ROUNDS, FEW, REPEATS = 200, 20, 15
+ROUNDS, FEW, REPEATS = 200, 20, 25
 INTERRUPTED = 130
 
 
 def microseconds(work: Callable[[], object], rounds: int = ROUNDS) -> float:
-    """Return the lower quartile of the CPU time of one call; a neighbour only ever adds to it."""
+    """Return the least CPU time of one call over the repeats; a neighbour only ever adds to it."""
     runs = timeit.repeat(work, number=rounds, repeat=REPEATS, timer=time.process_time)
-    return statistics.quantiles(runs)[0] / rounds * 1e6
+    return min(runs) / rounds * 1e6
+
+
+def each(work: Callable[[str], object], lines: list[str]) -> list[float]:
+    """Return what each line takes; its repeats lie far apart, so that no noise meets all of one."""
+    least = [float("inf")] * len(lines)
+    for _ in range(REPEATS):
+        for at, line in enumerate(lines):
+            took = timeit.timeit(partial(work, line), number=FEW, timer=time.process_time)
+            least[at] = min(least[at], took / FEW * 1e6)
+    return least
 
 
 def signature() -> Callable[[], object]:
@@ -84,10 +95,6 @@ def main() -> int:
     def seen(line: str) -> object:
         forget()
         return policy.may_read(parse(line, NAMESPACE), MANAGED)
-
-    def each(work: Callable[[str], object], lines: list[str]) -> list[float]:
-        """Return what each line takes, of which none is timed for long."""
-        return [microseconds(lambda line=line: work(line), FEW) for line in lines]
 
     benign = ASKED + UNASKED
     reads, acts = each(seen, READS), each(judged, benign)
