@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agents.approval.audit import AuditChain, sign_head
+from agents.approval.audit import AuditChain, digest_of, sign_head
 from agents.approval.audit_finding import Finding, FindingKind, Head, Link, Place
 from agents.approval.audit_proof import verify_chain, verify_trail
 from agents.approval.audit_trust import Trust
@@ -221,3 +221,9 @@ def test_a_record_counts_with_the_key_of_its_own_time() -> None:
     early = AuditChain("executor/3", EVE).append(AuditKind.ACT_SETTLED, INCIDENT, {}, NOW)
     (finding,) = verify_trail([Link(record=early)], (), trust).findings
     assert finding.kind is FindingKind.UNSIGNED
+
+
+def test_a_record_of_an_older_writer_is_hashed_without_its_time() -> None:
+    old = chain(1)[0].model_copy(update={"at": None})
+    others = [old.model_copy(update={"record": {"n": 9}}), old.model_copy(update={"index": 7})]
+    assert len({digest_of(one) for one in (old, *others, chain(1)[0])}) == 4

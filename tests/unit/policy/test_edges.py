@@ -3,10 +3,10 @@
 import pytest
 
 from agents.contracts.action import ApplyManifest, SetEnv, SetResources
-from agents.contracts.command import Flag, Target
+from agents.contracts.command import Command, Flag, Target
 from agents.policy.actions import action_of, read_act
 from agents.policy.facts import facts_of
-from agents.policy.inner import inner_access
+from agents.policy.inner import inner_access, runnable, says_secret
 from agents.policy.manifest import MAX_DEPTH, read_document, read_object
 from agents.policy.mongo import MongoCall, read_mongo
 from agents.policy.parse import parse
@@ -15,6 +15,7 @@ from agents.policy.refusal import Place, Refusal
 from agents.policy.render import line_of
 from agents.policy.shell import MAX_DOCUMENT, MAX_LINE, split
 
+POD = Target(kind="pods", name="x")
 MAP = '{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"x"{}}}}}'
 
 
@@ -191,3 +192,80 @@ def test_the_old_and_the_new_form_of_logs_are_one() -> None:
 )
 def test_what_is_taken_out_leaves_its_mark_and_nothing_else(text: str, shown: str) -> None:
     assert redact(text) == Redacted(shown, int(text != shown))
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (
+            Command(program="kubectl", verb="get", targets=(POD,), namespace="shop"),
+            ("not_a_write", "get changes nothing", "propose it as a probe", None),
+        ),
+        (
+            Command(program="kubectl", verb="delete", targets=(POD,), all_namespaces=True),
+            (
+                "several_objects",
+                "an act is in one namespace, got -A",
+                "-n NAMESPACE",
+                "--all-namespaces",
+            ),
+        ),
+        (
+            Command(program="kubectl", verb="delete", targets=(POD,)),
+            ("missing_namespace", "an act names its namespace", "add -n NAMESPACE", None),
+        ),
+    ],
+)
+def test_a_command_that_is_no_act_is_told_why(command: Command, told: tuple[object, ...]) -> None:
+    with pytest.raises(Refusal) as caught:
+        action_of(command)
+    refusal = caught.value
+    assert (refusal.code, refusal.message, refusal.hint, refusal.about) == told
+    assert refusal.place is None
+
+
+@pytest.mark.parametrize("source", ["-f -", "-f-", "-f=-"])
+def test_a_manifest_is_read_from_standard_input_however_it_is_written(source: str) -> None:
+    document = MAP.format("")
+    act = read_act(f"kubectl apply {source} <<'EOF'\n{document}\nEOF", "shop")
+    assert isinstance(act, ApplyManifest)
+    for other, value in (("-fx", "x"), ("-f=x", "x"), ("-f x", "x"), ("-f=x=", "x=")):
+        told = refused(f"kubectl apply {other} <<'EOF'\n{document}\nEOF")
+        assert (told.code, told.message.partition(":")[0]) == (
+            "refused_flag",
+            f"-f {value} is not read",
+        )
+
+
+def test_a_short_switch_may_say_its_value() -> None:
+    assert parse("kubectl logs p -p=true") == parse("kubectl logs p -p")
+    assert parse("kubectl logs p -p=false") == parse("kubectl logs p")
+    for line in ("kubectl logs p -p=maybe", "kubectl logs p -p="):
+        with pytest.raises(Refusal) as caught:
+            parse(line)
+        assert (caught.value.code, caught.value.place) == ("bad_flag_value", Place(15, len(line)))
+
+
+def test_only_logs_is_told_that_f_follows() -> None:
+    follows, file = refused("kubectl logs p -f"), refused("kubectl get pods -f")
+    assert (follows.message, file.message) == (
+        "--follow is never taken",
+        "--filename is never taken",
+    )
+
+
+def test_what_else_curl_writes_out_stays_as_it_is() -> None:
+    line = "kubectl exec p -- curl -sS -w '%{http_code}' http://geo:80/a"
+    assert parse(line, "shop").inner[3] == r"\n%{http_code}"
+    assert runnable(("curl", "-H", "%x: y", "http://geo/")) == (
+        "curl",
+        "-H",
+        "%x: y",
+        "http://geo/",
+    )
+
+
+def test_a_name_that_says_a_secret_in_json_alone_is_no_such_file() -> None:
+    says_secret.cache_clear()
+    assert says_secret("auth")
+    assert parse("kubectl exec p -- cat /etc/auth", "shop").inner == ("cat", "/etc/auth")

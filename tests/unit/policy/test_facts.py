@@ -5,17 +5,22 @@ import json
 import pytest
 
 from agents.contracts.action import (
+    Action,
     ApplyManifest,
     LabelResource,
     PatchResource,
     Preview,
+    RestartRollout,
     ScaleWorkload,
+    SetImage,
     Touched,
     Workload,
 )
-from agents.policy.facts import WHOLESALE, ActionFacts, facts_of
+from agents.policy.facts import WHOLESALE, ActionFacts, facts_of, spelled
+from agents.policy.limits import Limits
 from agents.policy.refusal import Refusal
-from agents.policy.request import PreviewFacts
+from agents.policy.request import PreviewFacts, seen_facts
+from tests.safety.judge import circumstances
 
 APP = '{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"y","namespace":"x"}}'
 
@@ -261,3 +266,49 @@ def test_the_namespaces_that_an_object_refers_to_are_told(
         mode="apply", kind="configmaps", namespace="s", name="g", manifest=json.dumps(body)
     )
     assert facts_of(act).refers == named | {"s"}
+
+
+def test_an_act_sets_an_image_or_replicas_only_where_it_says_so() -> None:
+    workload = Workload(kind="deployments", namespace="x", name="y")
+    restart = facts_of(RestartRollout(workload=workload))
+    scale = facts_of(ScaleWorkload(workload=workload, replicas=3))
+    image = facts_of(SetImage(workload=workload, container="c", image="r/i:1"))
+    assert [(one.replicas, one.image) for one in (restart, scale, image)] == [
+        (-1, ""),
+        (3, ""),
+        (-1, "r/i:1"),
+    ]
+
+
+def test_a_prefix_ends_at_the_first_slash() -> None:
+    assert spelled(["a.io/b/c"]) == {"a.io/b/c", "a.io/*", "*/b/c"}
+
+
+@pytest.mark.parametrize(
+    ("versions", "creates"), [((None,), True), ((None, "1"), False), ((), False)]
+)
+def test_an_act_creates_where_all_that_it_touches_is_new(
+    versions: tuple[str | None, ...], *, creates: bool
+) -> None:
+    touched = tuple(
+        Touched(kind="services", namespace="x", name=f"y{at}", resource_version=version)
+        for at, version in enumerate(versions)
+    )
+    preview = Preview(diff="", touched=touched, rollback=None, pods_affected=0)
+    act = PatchResource(kind="services", namespace="x", name="y0", strategy="merge", patch="{}")
+    assert PreviewFacts.of(act, preview).creates is creates
+
+
+@pytest.mark.parametrize(
+    ("own", "shown", "told"),
+    [(-1, -1, -1), (-1, 0, 0), (3, -1, 3), (3, 1, 1), (0, 2, 0), (-1, None, -1), (3, None, 3)],
+)
+def test_the_fewest_replicas_that_act_or_dry_run_tell_count(
+    own: int, shown: int | None, told: int
+) -> None:
+    workload = Workload(kind="deployments", namespace="hotel-1", name="y")
+    act: Action = RestartRollout(workload=workload)
+    if own >= 0:
+        act = ScaleWorkload(workload=workload, replicas=own)
+    preview = None if shown is None else PreviewFacts(pods_affected=1, replicas=shown)
+    assert seen_facts(act, circumstances(preview=preview), Limits())["replicas"] == told

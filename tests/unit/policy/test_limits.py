@@ -111,3 +111,9 @@ def test_a_fault_names_the_key_and_what_to_write() -> None:
         read_limits("[freeze]\ntime_zone = 'Mars'")
     with pytest.raises(LimitsInvalid, match="each window's name once"):
         read_limits(WEEKEND.replace("lunch", "weekend"))
+
+
+def test_a_switch_holds_where_no_window_does() -> None:
+    limits = read_limits('[freeze]\nnow = true\nrule = "deny"' + NIGHTS.replace("[freeze]", ""))
+    noon = datetime.fromisoformat("2026-03-06T12:00:00+00:00")
+    assert limits.freeze.in_force(noon) is FreezeRule.DENY

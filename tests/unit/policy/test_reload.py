@@ -7,7 +7,7 @@ import pytest
 
 from agents.contracts.action import RestartRollout, Workload
 from agents.policy.decide import SHIPPED, Ruling
-from agents.policy.reload import PolicyFolder
+from agents.policy.reload import UNREADABLE, PolicyFolder, stamp_of
 from agents.policy.rulebook import PolicyInvalid, Rules
 from tests.safety.judge import circumstances
 
@@ -134,3 +134,10 @@ def test_a_folder_that_is_not_there_or_that_anybody_may_write_is_not_used(rules:
     (rules / "never.cedar").chmod(0o646)
     with pytest.raises(PolicyInvalid, match=r"anybody may write .*never\.cedar: chmod o-w"):
         PolicyFolder(rules)
+
+
+def test_a_folder_without_tests_has_a_stamp(rules: Path) -> None:
+    with_tests = stamp_of(rules)
+    shutil.rmtree(rules / "tests")
+    assert not stamp_of(rules).startswith(UNREADABLE)
+    assert stamp_of(rules) != with_tests

@@ -209,3 +209,11 @@ def test_a_fact_that_is_none_of_the_ledger_s_stops_the_process() -> None:
     )
     with pytest.raises(Fatal, match="the ledger can't be read at offset 0"):
         LedgerIndex().take(Received(source=Source(LEDGER.name, 0), offset=0, record=encode(event)))
+
+
+async def test_an_outcome_before_any_intent_counts_for_nothing() -> None:
+    ledger, _ = made()
+    await ledger.start()
+    await ledger.settle(settled("x", ActResult.FAILED))
+    assert (await ledger.intend(intent("x"))).settled is None
+    assert ledger._index.failures() == ()
