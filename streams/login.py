@@ -22,11 +22,15 @@ class AiokafkaLogin(TypedDict, total=False):
 
 
 def tls(settings: KafkaSettings) -> ssl.SSLContext | None:
-    """Return the TLS context, or none where the protocol has no TLS."""
+    """Return the TLS context, or none where the protocol has no TLS; raises `OSError`."""
     if not settings.protocol.endswith("SSL"):
         return None
     cafile = None if settings.cafile is None else str(settings.cafile)
-    return ssl.create_default_context(cafile=cafile)
+    try:
+        return ssl.create_default_context(cafile=cafile)
+    except OSError as error:
+        why = "expected a PEM bundle of certificates" if isinstance(error, ssl.SSLError) else None
+        raise OSError(error.errno, why or error.strerror, cafile) from error
 
 
 def aiokafka(settings: KafkaSettings) -> AiokafkaLogin:

@@ -43,7 +43,10 @@ class KafkaSettings(BaseSettings):
         file = given.get("credentials_file")
         if file is None:
             return given
-        known = orjson.loads(Path(str(file)).read_bytes())
+        try:
+            known = orjson.loads(Path(str(file)).read_bytes())
+        except orjson.JSONDecodeError as error:
+            raise ValueError(f"expected a JSON object in {file}: {error}") from error
         if not isinstance(known, dict):
             got = type(known).__name__
             raise ValueError(f"expected a JSON object in {file}, got {got}")  # noqa: TRY004 (pydantic reports it)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from streams import faust_login, login
 from streams.settings import KafkaSettings
@@ -75,3 +75,15 @@ def test_nothing_said_is_an_open_broker_on_loopback() -> None:
     settings = KafkaSettings()
     assert (settings.bootstrap, settings.protocol) == ("127.0.0.1:9092", "PLAINTEXT")
     assert faust_login.credentials(settings) is None
+
+
+def test_a_broken_file_is_named(tmp_path: Path) -> None:
+    broken, none = tmp_path / "broken", tmp_path / "none"
+    broken.write_text("{bad")
+    with pytest.raises(ValidationError, match=f"expected a JSON object in {broken}: "):
+        KafkaSettings.of_file(broken)
+    for file, why in ((broken, "expected a PEM bundle of certificates"), (none, "No such file")):
+        settings = KafkaSettings(cafile=file, username="gate", password=SecretStr("s3cret"))
+        with pytest.raises(OSError, match=why) as caught:
+            login.aiokafka(settings)
+        assert caught.value.filename == str(file)
