@@ -48,6 +48,9 @@ def test_each_value_is_counted_and_what_stands_around_the_data_stays() -> None:
     )
     wanted = text.replace(CODED, HIDDEN).replace(PLAIN, HIDDEN)
     assert redact(text) == Redacted(wanted, 3)
+    beside = f"{text}\nnote: password=x1y2z3"
+    named = "\nnote: password=[redacted:value]"
+    assert redact(beside) == Redacted(wanted + named, 4)
     line = f'INFO {{"kind":"Secret","data":{{"a":"{CODED}","b":"{CODED}"}},"type":"Opaque"}} end'
     assert redact(line) == Redacted(line.replace(CODED, HIDDEN), 2)
 

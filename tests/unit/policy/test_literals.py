@@ -39,6 +39,9 @@ from agents.policy.literals import secret_member, secret_name
         ("x.io/token", "hunter2"),
         ("x.io/auth-secret", "Hunter2!x"),
         ("note", "mysql -uroot -phunter2-root"),
+        ("note", "# rotate the password: hunter"),
+        ("note", "[redacted:e-mail] has password=hunter2"),
+        ("AKIAIOSFODNN7EXAMPLE", "$(KEY)"),
     ],
 )
 def test_a_literal_is_told_by_its_name_or_by_its_form(name: str, value: str) -> None:
@@ -128,6 +131,12 @@ def pod(**container: JsonValue) -> JsonValue:
         (pod(command=["x", "--password"], args=["hunter2"]), "args"),
         (pod(env=[{"name": "PASSWORD", "value": "$HUNTER2"}]), "PASSWORD"),
         ({"data": {"a.conf": "# password: hunter2\nport 80\n"}}, "a.conf"),
+        ({"data": [{"name": "PASSWORD", "value": "$(HUNTER2)"}]}, "PASSWORD"),
+        ({"name": "db", "data": {"password": "$(HUNTER2)"}}, "password"),
+        ({"binaryData": {"password": encoded("$(HUNTER2)")}}, "password"),
+        ({"spec": {"passwords": [12345678]}}, "passwords"),
+        (pod(args=["-c", "设置pwd=hunter2x"]), "args"),
+        (["password=hunter2"], ""),
         ({"data": {"a.conf": "# requirepass foobared\nrequirepass hunter2\n"}}, "a.conf"),
     ],
 )
@@ -159,7 +168,9 @@ def test_a_document_holds_one_where_a_name_stands_over_a_string(
         {"data": {"a.yml": "db:\n  password: ${DB_PASSWORD:}\n  token: ${env:TOKEN}\n"}},
         {"data": {"a.yml": "# token: the token that is sent\ntoken: ${TOKEN}\n"}},
         {"data": {"a.conf": "password=$DB_PASSWORD\n", "password": "${DB_PASSWORD}"}},
+        {"data": {"my.cnf": "# password = your_password\nport=3306"}},
         {"binaryData": {"a.conf": encoded("port=80\n")}},
+        {"spec": {"match": [{"path": "/token", "value": "exact"}]}},
         {"data": {"init.js": "db.createUser({user: 'root', pwd: process.env.ROOT_PW})\n"}},
         {"data": {"run.sh": "#!/bin/sh\nPASSWORD=$(cat /run/secrets/pw)\nexport TOKEN=$TOKEN\n"}},
         {"data": {"my.cnf": "[client]\n# password = your_password\nport=3306\n"}},
