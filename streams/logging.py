@@ -18,7 +18,7 @@ QUIET = ("faust", "mode", "aiokafka", "kafka")
 LOST = "Unable connect to node"
 CALM_SECONDS = 30.0
 # as asyncio names it (refused), and as aiokafka does (closed while it logs in)
-ADDRESS = re.compile(r"\('([^']+)', (\d+)|Connection at (\S+):(\d+) ")
+ADDRESS = re.compile(r"\('([^']+)', (\d+)|Connection at ([\w.:\[\]-]+):(\d+) ")
 
 
 def configure(level: int = logging.INFO) -> None:
@@ -56,8 +56,8 @@ def configure(level: int = logging.INFO) -> None:
 class _LossTeller(logging.Handler):
     """Tells a loss of the broker once; aiokafka says it at every try, ten times a second.
 
-    After `CALM_SECONDS` without a failed try the next one is another loss. A first try that names
-    no address (a reset, a silence) is left to the second, which mostly does.
+    After `CALM_SECONDS` without a failed try the next one is another loss. A first try that says
+    why but not where (a reset) is left to the second, which mostly does.
     """
 
     def __init__(self) -> None:
@@ -71,9 +71,10 @@ class _LossTeller(logging.Handler):
         if not text.startswith(LOST):
             return
         known, self._last = self._last, time.monotonic()
-        if self._nameless or known is None or self._last - known > CALM_SECONDS:
+        another = known is None or self._last - known > CALM_SECONDS
+        if another or self._nameless:
             found = ADDRESS.search(text)
-            self._nameless = not found and not self._nameless
+            self._nameless = another and found is None and not text.endswith(": ")
             if self._nameless:
                 return
             where = f" at {found[1] or found[3]}:{found[2] or found[4]}" if found else ""

@@ -135,7 +135,7 @@ def _set_env(command: Command) -> Action:
 
 
 def _check_pairs(pairs: dict[str, str | None]) -> None:
-    told = secret_name((name, value) for name, value in pairs.items() if value is not None)
+    told = secret_name((name, value or "") for name, value in pairs.items())
     _check_literal(told, f"{told}={pairs.get(told or '')}")
 
 
@@ -144,7 +144,7 @@ def _check_literal(name: str | None, about: str) -> None:
     if name is not None:
         raise Refusal(
             ReasonCode.SECRET_LITERAL,
-            f"{name} looks like a secret, and actions are published",
+            f"{name or 'a text'} looks like a secret, and actions are published",
             None,
             "patch the workload so that the variable comes from a secretKeyRef",
             about=about,

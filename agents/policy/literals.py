@@ -1,8 +1,8 @@
 """Literal secrets in what an act would write: variables, data, arguments, labels, annotations.
 
-Invariant: no value that redaction would hide beside its name, and none but a reference, a switch,
-a duration or a small number under a name that says it is secret, stands in an action; actions are
-published. Personal data may.
+Invariant: no value that redaction would hide beside its name, no name that it would hide, and none
+but a reference, a switch, a duration or a small number under a name that says it is secret, stands
+in an action; actions are published. Personal data may.
 """
 
 import base64
@@ -101,19 +101,24 @@ def _first(literals: Iterable[_Literal]) -> str | None:
 
 def _is_secret(literal: _Literal) -> bool:
     name, written = literal.name, _without_prose(literal)
+    if _shows(name):
+        return True
     value = _REFERENCE.sub(_REFERS, written)
     if _SETTING.fullmatch(value.strip()) or not value.strip() or _names_an_object(literal):
         return False
     lowered = name.lower()
     if not any(needle in lowered for needle in NEEDLES):
-        text = f"{name}={value}"
-        return _may_hide(text) and _is_hidden(text)
+        return _shows(f"{name}={value}")
     if "dsn" in lowered and _DSN.fullmatch(value):  # its password refers, the rest is an address
         return _is_hidden(value.replace(f":{_REFERS}@", "@"))
     if not is_secret_name(name):
         return value.strip() != _REFERS and _is_hidden(f"{name}={value}")
     expanded = _FILLED if literal.held else f"{_EXPANDED}|{_FILLED}"
     return re.fullmatch(f"(?:{expanded})+", written.strip()) is None
+
+
+def _shows(text: str) -> bool:
+    return _may_hide(text) and _is_hidden(text)
 
 
 def _names_an_object(literal: _Literal) -> bool:
@@ -163,6 +168,8 @@ def _literals(name: str, value: JsonValue, *, held: bool = False) -> Iterator[_L
                 yield from _literals(name, one, held=held)
     elif isinstance(value, dict):
         yield from _members(value, held=held)
+    else:
+        yield _Literal(name, "")
 
 
 def _neighbours(name: str, *lists: JsonValue) -> Iterator[_Literal]:
@@ -177,6 +184,8 @@ def _neighbours(name: str, *lists: JsonValue) -> Iterator[_Literal]:
 def _members(member: dict[str, JsonValue], *, held: bool) -> Iterator[_Literal]:
     place, of = _of_value(member)
     for key, one in member.items():
+        if isinstance(one, dict | list):
+            yield _Literal(key, "")
         name = of if of and key == "value" else key
         top = place if of and key == "value" else key
         if top == "binaryData":
@@ -207,3 +216,5 @@ def _decoded(name: str, data: JsonValue) -> Iterator[_Literal]:
             except ValueError:
                 text = one
             yield _Literal(key, text, held=True)
+        else:
+            yield from _literals(key, one, held=True)

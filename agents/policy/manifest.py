@@ -115,7 +115,8 @@ def _built(node: yaml.Node | None) -> JsonValue:
             members: dict[str, JsonValue] = {}
             for key, value in pairs:
                 if key.tag != _TAG + "str" or key.value in members or key.value == "<<":
-                    raise _bad(f"expected each member once, named by a string, got {key.value!r}")
+                    got = repr(key.value[:60]) if isinstance(key, yaml.ScalarNode) else key.id
+                    raise _bad(f"expected each member once, named by a string, got {got}")
                 members[key.value] = _built(value)
             return members
         case yaml.SequenceNode(value=items):

@@ -1,7 +1,7 @@
 """Lists that policies write out: Cedar makes a set of them at every question, so it gets them made.
 
-Invariant: each list becomes an attribute, holding the same strings, of an entity that no schema
-knows; nothing else of a policy is changed.
+Invariant: each list becomes an attribute, holding the same strings, of an entity whose type no
+folder may name; nothing else of a policy is changed.
 """
 
 import json
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import cedarpy
 from pydantic import JsonValue
 
-_TYPE, _MEMBERS = "AOI__List", "members"
+TYPE, _MEMBERS = "AOI__List", "members"
 _FEWEST = 2
 
 
@@ -33,7 +33,7 @@ class Pool:
         if words is None:
             return self.lifted(part)
         name = self._lists.setdefault(words, str(len(self._lists)))
-        entity: JsonValue = {"__entity": {"type": _TYPE, "id": name}}
+        entity: JsonValue = {"__entity": {"type": TYPE, "id": name}}
         return {".": {"left": {"Value": entity}, "attr": _MEMBERS}}
 
     def entities(self) -> cedarpy.Entities:
@@ -42,7 +42,7 @@ class Pool:
             json.dumps(
                 [
                     {
-                        "uid": {"type": _TYPE, "id": name},
+                        "uid": {"type": TYPE, "id": name},
                         "attrs": {_MEMBERS: list(words)},
                         "parents": [],
                     }

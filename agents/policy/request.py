@@ -154,14 +154,15 @@ def request_of(action: Action, context: Context, limits: Limits, asked: Asked = 
     facts = seen_facts(action, context, limits)
     if type(context.proposer) is not str:
         raise TypeError(f"expected the proposer's name, got {context.proposer!r}")
+    told = orjson.dumps(facts)  # raises, asked or not, on what is no text
+    if asked is not None:
+        told = orjson.dumps({name: facts[name] for name in facts.keys() & asked})
     # parts, not Cedar's own text: no name can break out of them, and there is less to parse
     return {
         "principal": {"type": "Proposer", "id": context.proposer},
         "action": {"type": "Action", "id": action.type},
         "resource": {"type": "Namespace", "id": str(facts["namespace"])},
-        "context": orjson.dumps(
-            facts if asked is None else {name: facts[name] for name in facts.keys() & asked}
-        ).decode(),
+        "context": told.decode(),
     }
 
 
@@ -186,6 +187,8 @@ _FACT_TYPES: dict[str, type] = {
     **dict.fromkeys(["kinds", "namespaces", "touches"], list),
 }
 _TYPES = list(_FACT_TYPES.values())
+_COUNTS = [name for name, kind in _FACT_TYPES.items() if kind is int]
+_MOST = 2**63 - 1
 
 
 def _facts(facts: ActionFacts, context: Context, limits: Limits, *, cluster_wide: bool) -> Facts:
@@ -234,11 +237,14 @@ def _facts(facts: ActionFacts, context: Context, limits: Limits, *, cluster_wide
 
 
 def _check_types(record: Facts) -> None:
-    if [type(record[name]) for name in _FACT_TYPES] == _TYPES:
-        return
-    for name, kind in _FACT_TYPES.items():
-        if type(record[name]) is not kind:
-            raise TypeError(f"expected {name} to be {kind.__name__}, got {record[name]!r}")
+    if [type(record[name]) for name in _FACT_TYPES] != _TYPES:
+        for name, kind in _FACT_TYPES.items():
+            if type(record[name]) is not kind:
+                raise TypeError(f"expected {name} to be {kind.__name__}, got {record[name]!r}")
+    for name in _COUNTS:
+        number = record[name]
+        if not isinstance(number, int) or abs(number) > _MOST:
+            raise ValueError(f"expected {name} to be a number of Cedar's, got {number!r}")
 
 
 def _fewest(*replicas: int) -> int:

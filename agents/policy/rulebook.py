@@ -10,6 +10,7 @@ import hashlib
 import json
 import stat
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
@@ -19,7 +20,7 @@ from typing import Any, get_args
 import cedarpy
 
 from agents.contracts.action import Action
-from agents.policy import cedar_faults
+from agents.policy import cedar_faults, pooled
 from agents.policy.asked import Asked, facts_asked
 from agents.policy.limits import Limits, LimitsInvalid, read_limits
 from agents.policy.pooled import Pool
@@ -94,6 +95,9 @@ class Rules:
 def read_rulebook(folder: Path) -> Rules:
     """Return the rules of a folder; raises `PolicyInvalid`."""
     texts = _texts(folder)
+    for name in (SCHEMA_FILE, *(part.file for part in Part)):
+        if pooled.TYPE in texts[name]:
+            raise PolicyInvalid(f"{name}: {pooled.TYPE} is a name of AOI's own: take another one")
     schema = texts[SCHEMA_FILE]
     every_act = "".join(
         f'permit (principal, action == Action::"{name}", resource);' for name in ACTION_TYPES
@@ -101,13 +105,17 @@ def read_rulebook(folder: Path) -> Rules:
     _validate(SCHEMA_FILE, every_act, schema)
     for part in Part:
         _validate(part.file, texts[part.file], schema)
-    parsed = {part: _bodies(part, texts[part.file]) for part in Part}
     pool = Pool()
+    try:
+        parsed = {part: _bodies(part, texts[part.file]) for part in Part}
+        policies, by_id = _one_set(parsed, pool), _by_id(parsed, texts)
+    except (ValueError, RecursionError) as error:
+        raise PolicyInvalid(f"a policy of {folder} is nested too deep: split it") from error
     return Rules(
         version=_digest(texts),
-        policies=_one_set(parsed, pool),
+        policies=policies,
         entities=pool.entities(),
-        by_id=_by_id(parsed, texts),
+        by_id=by_id,
         approvers=_approvers(texts[APPROVERS_FILE]),
         asked={act: facts_asked(chain(*parsed.values()), act) for act in ACTION_TYPES},
         limits=_limits(texts[SETTINGS_FILE]),
@@ -165,7 +173,14 @@ def _one_set(parsed: dict[Part, list[Body]], pool: Pool) -> cedarpy.PolicySet:
     """Return all policies as one set, in which only `never` and `ask` can forbid."""
     bodies = [body for part in (Part.NEVER, Part.ASK) for body in parsed[part]]
     bodies += [{**body, "effect": Effect.PERMIT} for body in parsed[Part.AUTOMATIC]]
-    return cedarpy.PolicySet.from_str("\n".join(_source(pool.lifted(body)) for body in bodies))
+    return cedarpy.PolicySet.from_str("\n".join(_lifted(body, pool) for body in bodies))
+
+
+def _lifted(body: Body, pool: Pool) -> str:
+    """Return a policy's source with its lists lifted, or as it is where that nests too deep."""
+    with suppress(ValueError, RecursionError):
+        return _source(pool.lifted(body))
+    return _source(body)
 
 
 def _by_id(parsed: dict[Part, list[Body]], texts: dict[str, str]) -> dict[str, Rule]:

@@ -269,3 +269,16 @@ def test_a_name_that_says_a_secret_in_json_alone_is_no_such_file() -> None:
     says_secret.cache_clear()
     assert says_secret("auth")
     assert parse("kubectl exec p -- cat /etc/auth", "shop").inner == ("cat", "/etc/auth")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "? {" + "a," * 2025 + "}\n: x\n",
+        "? [" + "[" * 90 + "]" * 91 + "\n: x",
+        "x" * 900 + ": 1\n" + "x" * 900 + ": 1",
+    ],
+)
+def test_a_refused_name_of_a_member_is_told_in_short(document: str) -> None:
+    told = refused(f"kubectl apply -f - <<'EOF'\n{document}\nEOF")
+    assert (told.code, len(str(told)) < 250) == ("bad_manifest", True)

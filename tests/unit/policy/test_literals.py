@@ -8,6 +8,9 @@ from pydantic import JsonValue
 from agents.approval.canonical import canonical_json
 from agents.policy.actions import read_act
 from agents.policy.literals import secret_member, secret_name
+from agents.policy.refusal import Refusal
+
+KEY = "AKIAIOSFODNN7EXAMPLE"
 
 
 @pytest.mark.parametrize(
@@ -204,3 +207,30 @@ def test_binary_data_that_is_no_base64_is_read_as_it_is() -> None:
     for text in ("\x80", "a", "AA=="):
         held: JsonValue = {"binaryData": {"DB_PASSWORD": text}}
         assert secret_member(held, canonical_json(held)) == "DB_PASSWORD"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"binaryData": {"x": [KEY]}},
+        {"binaryData": {"x": {"y": "password=hunter2x9"}}},
+        {"data": {KEY: None}},
+        {"data": {KEY: {"a": True}}},
+        {"data": {KEY: []}},
+        {"data": {KEY: "true"}},
+        {"data": {KEY: False}},
+    ],
+)
+def test_a_name_may_be_the_secret_and_a_value_stand_deeper(document: JsonValue) -> None:
+    assert secret_member(document, canonical_json(document)) is not None
+
+
+@pytest.mark.parametrize("pair", [f"{KEY}=true", f"{KEY}-"])
+def test_a_variable_called_like_a_key_is_not_set(pair: str) -> None:
+    with pytest.raises(Refusal, match=r"^secret_literal: "):
+        read_act(f"kubectl set env deploy/x {pair}", "hotel-1")
+
+
+def test_a_text_without_a_name_is_called_one() -> None:
+    with pytest.raises(Refusal, match=r"^secret_literal: a text looks like a secret"):
+        read_act("kubectl patch svc x --type=json -p '[\"password=hunter2\"]'", "hotel-1")

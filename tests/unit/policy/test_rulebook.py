@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from agents.contracts.action import RestartRollout, Workload
 from agents.policy.cases import load_tested
-from agents.policy.decide import SHIPPED
+from agents.policy.decide import SHIPPED, Policy
 from agents.policy.rulebook import PolicyInvalid, read_rulebook
+from tests.safety.judge import circumstances
 
 DENY = '@id("{}")\n@message("m")\nforbid (principal, action, resource);\n'
 
@@ -105,3 +107,33 @@ def test_an_editor_s_copy_is_none_of_the_folder(tmp_path: Path, name: str) -> No
         (place / name).write_text("permit (")
     assert read_rulebook(folder).version == read_rulebook(SHIPPED).version
     assert load_tested(folder).version == read_rulebook(SHIPPED).version
+
+
+def test_the_name_of_lifted_lists_is_taken(tmp_path: Path) -> None:
+    folder = tmp_path / "rules"
+    shutil.copytree(SHIPPED, folder)
+    schema = folder / "schema.cedarschema"
+    schema.write_text(f'{schema.read_text()}\nentity AOI__List {{ "members": Set<String> }};\n')
+    with pytest.raises(PolicyInvalid, match=r"^schema\.cedarschema: AOI__List is a name of AOI's"):
+        read_rulebook(folder)
+
+
+@pytest.mark.parametrize("terms", [50, 58, 300])
+def test_a_policy_is_taken_while_cedar_can_hold_it_and_refused_beyond(
+    tmp_path: Path, terms: int
+) -> None:
+    folder = tmp_path / "rules"
+    shutil.copytree(SHIPPED, folder)
+    names = [f'context.name == "n{at}"' for at in range(terms)]
+    body = " || ".join(['["q", "r"].contains(context.name)', *names])
+    deep = f"{DENY.format('deep')[:-2]} when {{ {body} }};\n"
+    (folder / "never.cedar").write_text((folder / "never.cedar").read_text() + deep)
+    if terms > 100:
+        with pytest.raises(PolicyInvalid, match="is nested too deep: split it"):
+            read_rulebook(folder)
+        return
+    policy = Policy(read_rulebook(folder))
+    for name, reason in (("q", "deep"), ("n0", "deep"), ("geo", "restart_or_rollback")):
+        workload = Workload(kind="deployments", namespace="hotel-1", name=name)
+        verdict = policy.decide(RestartRollout(workload=workload), circumstances())
+        assert verdict.reason == reason

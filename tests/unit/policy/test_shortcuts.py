@@ -34,6 +34,7 @@ from tests.safety.judge import NAMESPACE, circumstances, shipped
 from tests.safety.planted import BENIGN, BY_FORM
 from tests.safety.planted_beside import BESIDE, ORDINARY
 
+PERMITS = ("any_typed_act", "restart_or_rollback")
 RESTART = RestartRollout(workload=Workload(kind="deployments", namespace="hotel-1", name="geo"))
 CHANGES: tuple[dict[str, object], ...] = (
     {},
@@ -325,3 +326,25 @@ def test_the_worst_of_short_lines_stay_within_the_bound(line: str) -> None:
     if len(command.targets) <= parse._FEW:
         written = line_of(command)
         assert len(written.encode()) <= parse._GROWTH * len(line) + parse._NAMES
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"severity": "\ud800"},
+        {"acts_this_hour": 2**63},
+        {"confidence": 2**70},
+        {"confidence": -(2**63)},
+    ],
+)
+def test_a_fact_that_cedar_cannot_hold_denies_though_nothing_asks(
+    changes: dict[str, object],
+) -> None:
+    policies = cedarpy.PolicySet.from_str(
+        "".join(f'@id("{name}") permit (principal, action, resource);' for name in PERMITS)
+    )
+    rules = dataclasses.replace(
+        shipped().rules, policies=policies, asked=dict.fromkeys(shipped().rules.asked, frozenset())
+    )
+    assert Policy(rules).decide(RESTART, circumstances()).reason == "restart_or_rollback"
+    assert Policy(rules).decide(RESTART, circumstances(**changes)).reason == "policy_error"

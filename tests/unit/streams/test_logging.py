@@ -43,8 +43,30 @@ def test_a_loss_of_which_no_try_names_an_address_is_told_all_the_same(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     for _ in range(10):
-        lose(TimeoutError())
+        lose(RESET)
     assert capsys.readouterr().err == "lost the broker, trying again\n"
+
+
+def test_a_silent_broker_is_told_at_the_first_try_of_each_loss(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = time.monotonic()
+    for tries in range(3):
+        monkeypatch.setattr(time, "monotonic", lambda at=begun + tries * (CALM_SECONDS + 10): at)
+        lose(TimeoutError())
+        assert capsys.readouterr().err == "lost the broker, trying again\n"
+
+
+def test_a_reset_an_hour_ago_does_not_stand_in_for_a_first_try(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose(RESET)
+    later = time.monotonic() + 3600
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    lose(RESET)
+    assert capsys.readouterr().err == ""
+    lose()
+    assert capsys.readouterr().err == "lost the broker at 127.0.0.1:9092, trying again\n"
 
 
 def test_a_lost_broker_is_told_once(
