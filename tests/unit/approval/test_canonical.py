@@ -1,5 +1,6 @@
 """Canonical bytes: RFC 8785's own examples, times, and what JSON cannot hold exactly."""
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -28,6 +29,8 @@ from agents.contracts.action import RestartRollout, Workload
         (5e-324, "5e-324"),
         (1.7976931348623157e308, "1.7976931348623157e+308"),
         (-1.5, "-1.5"),
+        (2**53, "9007199254740992"),
+        (-(2**53), "-9007199254740992"),
         ('\u20ac$\u000f\nA\'B"\\\\"/', '"\u20ac$\\u000f\\nA\'B\\"\\\\\\\\\\"/"'),
         (["b", {"z": 1, "a": [2, {}]}], '["b",{"a":[2,{}],"z":1}]'),
         # by UTF-16 code units: the emoji's surrogates stand before U+FB33
@@ -68,6 +71,18 @@ def test_a_time_has_one_form_whatever_its_zone() -> None:
     assert timestamp(moment) == "2026-11-23T07:14:05.000120Z"
     elsewhere = moment.astimezone(timezone(timedelta(hours=5, minutes=30)))
     assert timestamp(elsewhere) == timestamp(moment)
+    assert timestamp(datetime(33, 4, 3, tzinfo=UTC)) == "0033-04-03T00:00:00.000000Z"
+
+
+def test_a_time_is_utc_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        moment = datetime(2026, 11, 23, 7, 14, 5, tzinfo=UTC)
+        assert timestamp(moment) == "2026-11-23T07:14:05.000000Z"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_domains_are_told_apart_by_their_prefix() -> None:

@@ -20,6 +20,7 @@ from agents.approval.signing import (
     SigningKey,
     is_control_of,
     is_judgement_of,
+    is_signature,
     sign_control,
     sign_judgement,
 )
@@ -274,3 +275,12 @@ def test_a_signature_of_one_kind_is_worthless_as_another() -> None:
     assert is_control_of(entry, ordered)
     crossed = signed.model_copy(update={"signature": ordered.signature})
     assert not is_judgement_of(entry, crossed)
+
+
+@pytest.mark.parametrize("put", ["\n", " ", "*", "\u00e9"])
+def test_a_signature_has_one_spelling(put: str) -> None:
+    key = SigningKey.generate()
+    entry, signature = key.entry("alice", Purpose.APPROVE), key.sign_bytes(b"data")
+    assert is_signature(entry, b"data", signature)
+    assert not is_signature(entry, b"data", signature[:20] + put + signature[20:])
+    assert not is_signature(entry, b"data", signature + put)

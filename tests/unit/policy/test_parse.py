@@ -3,8 +3,9 @@
 import pytest
 
 from agents.contracts.command import Access, Command, Flag, Target
+from agents.policy.kinds import kind_of
 from agents.policy.parse import access_of, parse
-from agents.policy.refusal import Refusal
+from agents.policy.refusal import Place, Refusal
 from agents.policy.render import line_of, quote, render
 from agents.policy.verbs import READS, REFUSED, VERBS, WRITES
 
@@ -220,3 +221,50 @@ def test_a_document_that_holds_its_own_end_gets_another() -> None:
         assert line.splitlines()[0].endswith(f" <<'{tag}'")
         assert line.endswith(f"\n{tag}\n")
         assert parse(line).stdin == held.stdin
+
+
+@pytest.mark.parametrize(
+    ("spelling", "known"),
+    [
+        ("deploy.apps", True),
+        ("deployments.v1.apps", True),
+        ("deployments.v1.apps.", True),
+        ("pods.", True),
+        ("pods..", False),
+        ("pods.v1", True),
+        ("deploy.extensions", False),
+        ("deploy..apps", False),
+        ("deploy.apps ", False),
+    ],
+)
+def test_a_kind_may_have_its_version_and_group(spelling: str, *, known: bool) -> None:
+    if known:
+        assert kind_of(spelling).plural in {"deployments", "pods"}
+        return
+    with pytest.raises(Refusal, match=r"^unknown_kind: "):
+        kind_of(spelling)
+
+
+@pytest.mark.parametrize(
+    ("line", "told", "at"),
+    [
+        ("kubectl --as=x get pods", "--as is never taken", (8, 14)),
+        ("kubectl -s x get pods", "--server is never taken", (8, 10)),
+        ("kubectl -sx get pods", "--server is never taken", (8, 11)),
+    ],
+)
+def test_a_flag_before_the_verb_that_is_never_taken_is_told(
+    line: str, told: str, at: tuple[int, int]
+) -> None:
+    with pytest.raises(Refusal) as caught:
+        parse(line, "x")
+    refusal = caught.value
+    assert (refusal.message, refusal.place) == (told, Place(*at))
+    assert refusal.hint
+
+
+def test_as_many_objects_as_are_taken_and_no_more() -> None:
+    names = " ".join(f"p{at}" for at in range(200))
+    assert len(parse(f"kubectl get pods {names}", "x").targets) == 200
+    with pytest.raises(Refusal, match=r"^bad_operand: expected at most 200 objects"):
+        parse(f"kubectl get pods {names} more", "x")
