@@ -212,6 +212,7 @@ def test_binary_data_that_is_no_base64_is_read_as_it_is() -> None:
 @pytest.mark.parametrize(
     "document",
     [
+        [{"op": "add", "path": "token", "value": "x"}],
         {"binaryData": {"x": [KEY]}},
         {"binaryData": {"x": {"y": "password=hunter2x9"}}},
         {"data": {KEY: None}},

@@ -100,6 +100,7 @@ def test_flags_are_sorted_and_named_in_full() -> None:
         ("cordon n", [("nodes", "n")]),
         ("top no", [("nodes", None)]),
         ("get clusterrole system:node", [("clusterroles", "system:node")]),
+        ("get clusterrole/system:node", [("clusterroles", "system:node")]),
     ],
 )
 def test_targets_are_canonical(words: str, targets: list[tuple[str, str | None]]) -> None:
