@@ -53,13 +53,21 @@ def _check_reading(line: str, command: Command) -> None:
         inner = words[words.index("--") + 1 :]
         if inner[0] == "wget" and "--max-redirect=0" not in inner:  # the one word that we add
             inner.insert(1, "--max-redirect=0")
-        assert argv[argv.index("--") + 1 :] == inner
+        runs = argv[argv.index("--") + 1 :]
+        if inner[0] == "curl":  # and the one line's end: what is written out stands not by the body
+            runs = [_without_end(*pair) for pair in zip(runs, inner, strict=True)]
+        assert runs == inner
     written = "\0".join(words)
     values = [*command.operands, *(flag.value for flag in command.flags if flag.value != "true")]
     values += [target.name for target in command.targets if target.name is not None]
     assert all(value in written for value in values)
     assert command.namespace in {None, NAMESPACE} or command.namespace in written
     assert command.stdin is None or command.stdin in line
+
+
+def _without_end(runs: str, said: str) -> str:
+    """Return the word of a format without the line's end that stands before it when it runs."""
+    return said if said.startswith("%") and runs == rf"\n{said}" else runs
 
 
 def _check_act(command: Command) -> None:

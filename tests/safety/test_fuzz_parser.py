@@ -4,6 +4,7 @@ import pytest
 
 from tests.safety import fuzz_parser
 from tests.safety.fuzz_parser import run_random
+from tests.safety.oracle import check
 
 
 class Check:
@@ -33,10 +34,10 @@ class Panic(BaseException):
 def test_a_finding_is_told_with_its_input(
     error: BaseException, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    check = Check(error)
+    oracle = Check(error)
     with pytest.raises(type(error)):
-        run_random(60, check, 1)
-    assert capsys.readouterr().err == f"breaks the oracle: {check.lines[-1]!r}\n"
+        run_random(60, oracle, 1)
+    assert capsys.readouterr().err == f"breaks the oracle: {oracle.lines[-1]!r}\n"
 
 
 def test_the_random_engine_tells_how_far_it_is(
@@ -46,3 +47,17 @@ def test_the_random_engine_tells_how_far_it_is(
     with pytest.raises(SystemExit):
         run_random(60, Check(KeyboardInterrupt()), 1)
     assert "2 inputs in 0 of 60 s\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "wget -qO- http://geo",
+        "curl -sS http://geo -w '%{http_code}'",
+        r"curl -sS -w '%{http_code}\n'x http://geo",
+        "curl -sS -o /dev/null -w '%{http_code}' http://geo",
+    ],
+)
+def test_the_oracle_knows_what_is_added_to_what_was_said(inner: str) -> None:
+    command = check(f"kubectl exec p -- {inner}")
+    assert command is not None and command.inner[0] == inner.split()[0]
