@@ -60,4 +60,4 @@ def test_the_random_engine_tells_how_far_it_is(
 )
 def test_the_oracle_knows_what_is_added_to_what_was_said(inner: str) -> None:
     command = check(f"kubectl exec p -- {inner}")
-    assert command is not None and command.inner[0] == inner.split()[0]
+    assert command is not None and command.inner[0] == inner.split(maxsplit=1)[0]
