@@ -215,6 +215,7 @@ def test_binary_data_that_is_no_base64_is_read_as_it_is() -> None:
         [{"op": "add", "path": "token", "value": "x"}],
         {"binaryData": {"x": [KEY]}},
         {"binaryData": {"x": {"y": "password=hunter2x9"}}},
+        {"binaryData": {"x": {"DB_PASSWORD": "$(HUNTER2)"}}},  # nothing is expanded there
         {"data": {KEY: None}},
         {"data": {KEY: {"a": True}}},
         {"data": {KEY: []}},
