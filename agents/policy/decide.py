@@ -41,8 +41,6 @@ __all__ = [
 ]
 
 SHIPPED = Path(__file__).parent / "rules"
-
-
 _ORDER = attrgetter("order")
 
 

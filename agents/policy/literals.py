@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from agents.policy.forms import FORMS
-from agents.policy.named import NEEDLES, is_needed, is_secret_name
+from agents.policy.named import is_needed, is_secret_name
 from agents.policy.redact import redact
 
 __all__ = ["secret_member", "secret_name"]
@@ -106,10 +106,10 @@ def _is_secret(literal: _Literal) -> bool:
     value = _REFERENCE.sub(_REFERS, written)
     if _SETTING.fullmatch(value.strip()) or not value.strip() or _names_an_object(literal):
         return False
-    lowered = name.lower()
-    if not any(needle in lowered for needle in NEEDLES):
+    if not is_needed(name):
         return _shows(f"{name}={value}")
-    if "dsn" in lowered and _DSN.fullmatch(value):  # its password refers, the rest is an address
+    # its password refers, the rest is an address
+    if "dsn" in name.lower() and _DSN.fullmatch(value):
         return _is_hidden(value.replace(f":{_REFERS}@", "@"))
     if not is_secret_name(name):
         return value.strip() != _REFERS and _is_hidden(f"{name}={value}")

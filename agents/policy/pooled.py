@@ -53,7 +53,7 @@ class Pool:
 
 
 def _words(part: dict[str, JsonValue]) -> tuple[str, ...] | None:
-    """Return the strings of a list that is long and holds nothing else, else None."""
+    """Return the strings of a list that holds several and nothing else, else None."""
     listed = part.get("Set")
     if len(part) != 1 or not isinstance(listed, list) or len(listed) < _FEWEST:
         return None
