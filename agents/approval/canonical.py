@@ -20,6 +20,7 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum, StrEnum
+from json.encoder import encode_basestring
 
 from pydantic import BaseModel
 
@@ -28,7 +29,6 @@ from agents.contracts.action import Action
 _MAX_INTEGER = 2**53
 # ECMA-262, Number::toString: a number is written without an exponent between these powers of ten
 _SMALLEST_PLAIN, _LARGEST_PLAIN = -6, 21
-_TEXT = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Domain(StrEnum):
@@ -70,7 +70,7 @@ def timestamp(moment: datetime) -> str:
 def _write(value: object, parts: list[str]) -> None:
     match value:  # the commonest first: a class that is asked late costs every value
         case str():
-            parts.append(_TEXT(str(value)))
+            parts.append(encode_basestring(value))
         case None | bool():
             parts.append(json.dumps(value))
         case dict():
@@ -98,9 +98,10 @@ def _write_members(value: Mapping[object, object], parts: list[str]) -> None:
     if len(names) != len(value):
         raise ValueError("expected names of members to be strings")
     parts.append("{")
-    for index, name in enumerate(sorted(names, key=_utf16)):
+    plain = "".join(names).isascii()  # in which both orders are one
+    for index, name in enumerate(sorted(names, key=None if plain else _utf16)):
         parts.append("," if index else "")
-        parts.append(_TEXT(str(name)) + ":")
+        parts.append(encode_basestring(name) + ":")
         _write(value[name], parts)
     parts.append("}")
 

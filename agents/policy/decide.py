@@ -16,9 +16,10 @@ import cedarpy
 
 from agents.contracts.action import Action, DeleteResource, Touched
 from agents.contracts.command import Command
+from agents.policy.asked import told
 from agents.policy.reads import check_read
 from agents.policy.refusal import ReasonCode, Refusal
-from agents.policy.request import Context, PreviewFacts, request_of
+from agents.policy.request import Context, PreviewFacts, request_of, seen_facts
 from agents.policy.risk import risk_of
 from agents.policy.rulebook import (
     ACTION_TYPES,
@@ -120,8 +121,11 @@ class Policy:
         try:
             if action.type not in ACTION_TYPES:
                 raise ValueError(f"expected a typed action, got {action.type}")  # noqa: TRY301 - denied below, as any error
-            request = request_of(action, context, rules.limits, rules.asked[action.type])
-            answer = cedarpy.is_authorized(request, rules.policies, rules.entities)
+            question = rules.questions[action.type]
+            facts = seen_facts(action, context, rules.limits)
+            said = told(facts, question.asked)
+            request = request_of(action, context, str(facts["namespace"]), said)
+            answer = cedarpy.is_authorized(request, question.policies(said), rules.entities)
             return _ruled(rules, answer, previewed=context.preview is not None)
         except Refusal as refusal:
             return _refused(refusal)

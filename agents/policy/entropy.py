@@ -23,6 +23,14 @@ _SEPARATOR = re.compile(r"[+/_-]")
 
 def hide(text: str) -> tuple[str, int]:
     """Return the text without random words, and how many there were."""
+    # most of a text is short words: only the long ones are looked at closely
+    for word in {word for word in text.split() if len(word) >= _LEAST_CHARS}:
+        if any(is_random(found) for found in _WORD.findall(word)):
+            return _replace(text)
+    return text, 0
+
+
+def _replace(text: str) -> tuple[str, int]:
     count = 0
 
     def mark(found: re.Match[str]) -> str:
@@ -32,12 +40,7 @@ def hide(text: str) -> tuple[str, int]:
         count += 1
         return "[redacted:random text]"
 
-    # most of a text is short words: only the long ones are looked at closely
-    for word in {word for word in text.split() if len(word) >= _LEAST_CHARS}:
-        if any(is_random(found) for found in _WORD.findall(word)):
-            text = _WORD.sub(mark, text)
-            break
-    return text, count
+    return _WORD.sub(mark, text), count
 
 
 def is_random(word: str) -> bool:

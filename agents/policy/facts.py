@@ -7,11 +7,11 @@ removes a whole part is `wholesale`. What it does beyond its words, the dry run 
 prefix or the rest alone.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import orjson
 from pydantic import JsonValue
 
 from agents.contracts.action import (
@@ -43,6 +43,7 @@ _MERGING = frozenset({"strategic", "merge"})
 # an index of RFC 6901, and whatever the API server's own library takes for one
 _INDEX = re.compile(r"0|[1-9][0-9]*")
 _NUMBER = re.compile(r"[+-]?[0-9]+")
+_MOST = 2**53
 _REPLACING = frozenset({"remove", "replace", "add", "move", "copy"})
 
 
@@ -108,7 +109,7 @@ def _facts_of_data(action: PatchResource | ApplyManifest) -> ActionFacts:
         case ApplyManifest():
             text = action.manifest
             _check_same_object(action)
-    data: JsonValue = json.loads(text)
+    data: JsonValue = orjson.loads(text)
     if strategy == "json":
         names, replicas = _of_operations(data)
     else:
@@ -202,6 +203,8 @@ def _replicas_of(data: JsonValue) -> int:
 
 def _count(value: JsonValue) -> int:
     """Return a number of replicas; what is none, such as null, counts as zero."""
+    if isinstance(value, float) and abs(value) > _MOST:  # what the reader could not hold as it is
+        raise ValueError(f"expected a number of replicas, got {value}")
     return max(value, 0) if isinstance(value, int) and not isinstance(value, bool) else 0
 
 

@@ -15,6 +15,7 @@ from pydantic import JsonValue
 
 from agents.policy.forms import FORMS
 from agents.policy.named import is_needed, is_secret_name
+from agents.policy.needles import holds_any
 from agents.policy.redact import redact
 
 __all__ = ["secret_member", "secret_name"]
@@ -90,7 +91,7 @@ def secret_member(document: JsonValue, text: str) -> str | None:
 
 def _may_hide(text: str) -> bool:
     """Return whether a text may hold a secret: without a closer look, and rather too often."""
-    if is_needed(text) or any(stem in text for stem in _TELLING) or _CLOSER.search(text):
+    if is_needed(text) or holds_any(text, _TELLING) or _CLOSER.search(text):
         return True
     return _LONG.search(text) is not None and _DIGIT.search(text) is not None
 

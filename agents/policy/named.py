@@ -6,6 +6,7 @@ name, its quotes and its line stay; names that only refer to a secret keep what 
 
 import re
 
+from agents.policy.needles import holds_any
 from agents.policy.spared import SPARED, is_port, is_reference, is_spared, is_told
 
 # text (lower case) without which a line has no such name
@@ -192,8 +193,7 @@ def is_secret_name(name: str) -> bool:
 
 def is_needed(text: str) -> bool:
     """Return whether a text may hold such a name: without one, `hide` finds nothing in it."""
-    lowered = text.lower()
-    return any(needle in lowered for needle in NEEDLES)
+    return holds_any(text.lower(), NEEDLES)
 
 
 def hide(text: str, names: frozenset[str]) -> tuple[str, int]:
@@ -207,7 +207,7 @@ def hide(text: str, names: frozenset[str]) -> tuple[str, int]:
         return text, 0
     hiding = _Hiding(text.split("\n"), names)
     for at, line in enumerate(lowered.split("\n")):
-        if any(needle in line for needle in needles):
+        if holds_any(line, needles):
             hiding.line(at)
     return "\n".join(hiding.lines), hiding.count
 

@@ -7,6 +7,8 @@ of telemetry do; addresses of machines are evidence and stay, too.
 import re
 from collections.abc import Callable
 
+from agents.policy.needles import holds_any
+
 Form = tuple[str, tuple[str, ...], re.Pattern[str], Callable[[str], int]]
 """What | literal text without which it can't match | pattern | how many characters to take."""
 # a pattern starts with the characters that can begin it, so that the engine looks for these; what
@@ -117,15 +119,22 @@ FORMS: tuple[Form, ...] = (
 def hide(text: str) -> tuple[str, int]:
     """Return the text without personal data, and how much of it there was."""
     count = 0
-    for what, needles, pattern, take in FORMS:
-        if needles and not any(needle in text for needle in needles):
-            continue
-
-        def mark(found: re.Match[str], what: str = what, take: Callable[[str], int] = take) -> str:
-            nonlocal count
-            size = take(found.group())
-            count += bool(size)
-            return f"[redacted:{what}]{found.group()[size:]}" if size else found.group()
-
-        text = pattern.sub(mark, text)
+    for form in FORMS:
+        _, needles, pattern, _ = form
+        if (not needles or holds_any(text, needles)) and pattern.search(text):
+            text, found = _replace(text, form)
+            count += found
     return text, count
+
+
+def _replace(text: str, form: Form) -> tuple[str, int]:
+    what, _, pattern, take = form
+    count = 0
+
+    def mark(found: re.Match[str]) -> str:
+        nonlocal count
+        size = take(found.group())
+        count += bool(size)
+        return f"[redacted:{what}]{found.group()[size:]}" if size else found.group()
+
+    return pattern.sub(mark, text), count

@@ -15,6 +15,7 @@ from functools import partial
 from agents.policy import entropy, layers, named, personal
 from agents.policy.digests import SecretDigests
 from agents.policy.forms import FORMS
+from agents.policy.needles import holds_any
 
 __all__ = ["Redacted", "SecretDigests", "redact"]
 
@@ -38,10 +39,10 @@ def redact(
     called `token` keeps what it says after that name, unless it looks like a secret by itself.
     """
     given, count = text, 0
-    if any(needle in text for needle in _COLOURED):
+    if holds_any(text, _COLOURED):
         text = _COLOUR.sub("", text)
     for what, needles, pattern in FORMS:
-        if needles and not any(needle in text for needle in needles):
+        if needles and not holds_any(text, needles):
             continue
         text, found = _replace(text, what, pattern)
         count += found

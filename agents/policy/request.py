@@ -4,7 +4,6 @@ Invariant: every fact of the schema is there with its own type, or no question i
 operator's settings say and what the process was started with both hold.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
@@ -12,7 +11,7 @@ from typing import Self
 import orjson
 
 from agents.contracts.action import Action, DeleteResource, HelmRollback, Preview, Touched
-from agents.policy.asked import Asked
+from agents.policy.asked import Facts
 from agents.policy.facts import ActionFacts, facts_of, spelled
 from agents.policy.kinds import KINDS
 from agents.policy.limits import FreezeRule, Limits, matches, stricter
@@ -23,7 +22,6 @@ _MAKES_PODS = frozenset({"replicasets", "statefulsets", "daemonsets"})
 _SCALED = frozenset({"deployments", "statefulsets", "replicasets", "daemonsets"})
 
 Request = dict[str, str | dict[str, str]]
-Facts = dict[str, str | int | bool | list[str] | Mapping[str, int | bool]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,23 +144,16 @@ class Context:
     max_acts_this_hour: int = 60
 
 
-def request_of(action: Action, context: Context, limits: Limits, asked: Asked = None) -> Request:
-    """Return the Cedar request; raises `Refusal` when a fact is missing, asked or not.
-
-    asked: the facts that Cedar is told.
-    """
-    facts = seen_facts(action, context, limits)
+def request_of(action: Action, context: Context, namespace: str, told: Facts) -> Request:
+    """Return the Cedar request about an act; told: the facts that Cedar needs to answer it."""
     if type(context.proposer) is not str:
         raise TypeError(f"expected the proposer's name, got {context.proposer!r}")
-    told = orjson.dumps(facts)  # raises, asked or not, on what is no text
-    if asked is not None:
-        told = orjson.dumps({name: facts[name] for name in facts.keys() & asked})
     # parts, not Cedar's own text: no name can break out of them, and there is less to parse
     return {
         "principal": {"type": "Proposer", "id": context.proposer},
         "action": {"type": "Action", "id": action.type},
-        "resource": {"type": "Namespace", "id": str(facts["namespace"])},
-        "context": told.decode(),
+        "resource": {"type": "Namespace", "id": namespace},
+        "context": orjson.dumps(told).decode(),
     }
 
 
@@ -233,6 +224,7 @@ def _facts(facts: ActionFacts, context: Context, limits: Limits, *, cluster_wide
         if any(type(flag) is not bool for flag in flags.values()):
             raise TypeError(f"expected flags of the dry run, got {flags}")
         record["preview"] = counts | flags
+    orjson.dumps(record)  # raises on what is no text, whether a policy asks for it or not
     return record
 
 

@@ -10,20 +10,18 @@ import hashlib
 import json
 import stat
 import tomllib
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import chain
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import cedarpy
 
 from agents.contracts.action import Action
 from agents.policy import cedar_faults, pooled
-from agents.policy.asked import Asked, facts_asked
 from agents.policy.limits import Limits, LimitsInvalid, read_limits
 from agents.policy.pooled import Pool
+from agents.policy.question import Body, Question, questions_of, source_of
 
 SCHEMA_FILE = "schema.cedarschema"
 APPROVERS_FILE = "approvers.toml"
@@ -77,18 +75,16 @@ class Rule:
 class Rules:
     """Everything of a folder.
 
-    policies: `never`, `ask` and `automatic` as the one set that Cedar is asked, with the lists of
-    `entities`. A `forbid` of `automatic` must not deny, so it stands there as a permit: `by_id`
-    keeps what it is.
-    approvers: by action type, with `default`. asked: the facts that Cedar is told, by action type.
+    questions: by action type, what Cedar is asked by `never`, `ask` and `automatic`, with the lists
+    of `entities`. A `forbid` of `automatic` must not deny, so it is asked as a permit: `by_id`
+    keeps what it is. approvers: by action type, with `default`.
     """
 
     version: str
-    policies: cedarpy.PolicySet
+    questions: dict[str, Question]
     entities: cedarpy.Entities
     by_id: dict[str, Rule]
     approvers: dict[str, int]
-    asked: dict[str, Asked]
     limits: Limits
 
 
@@ -108,16 +104,16 @@ def read_rulebook(folder: Path) -> Rules:
     pool = Pool()
     try:
         parsed = {part: _bodies(part, texts[part.file]) for part in Part}
-        policies, by_id = _one_set(parsed, pool), _by_id(parsed, texts)
+        questions = questions_of(_all(parsed), ACTION_TYPES, pool)
+        by_id = _by_id(parsed, texts)
     except (ValueError, RecursionError) as error:
         raise PolicyInvalid(f"a policy of {folder} is nested too deep: split it") from error
     return Rules(
         version=_digest(texts),
-        policies=policies,
+        questions=questions,
         entities=pool.entities(),
         by_id=by_id,
         approvers=_approvers(texts[APPROVERS_FILE]),
-        asked={act: facts_asked(chain(*parsed.values()), act) for act in ACTION_TYPES},
         limits=_limits(texts[SETTINGS_FILE]),
     )
 
@@ -153,9 +149,6 @@ def _validate(name: str, text: str, schema: str) -> None:
         raise PolicyInvalid(f"{name}: {cedar_faults.told(text, result.errors)}")
 
 
-Body = dict[str, Any]
-
-
 def _bodies(part: Part, text: str) -> list[Body]:
     """Return the policies of a text in Cedar's JSON form, in the order in which they stand."""
     parsed = json.loads(cedarpy.policies_to_json_str(text))
@@ -169,18 +162,10 @@ def _bodies(part: Part, text: str) -> list[Body]:
     ]
 
 
-def _one_set(parsed: dict[Part, list[Body]], pool: Pool) -> cedarpy.PolicySet:
+def _all(parsed: dict[Part, list[Body]]) -> list[Body]:
     """Return all policies as one set, in which only `never` and `ask` can forbid."""
     bodies = [body for part in (Part.NEVER, Part.ASK) for body in parsed[part]]
-    bodies += [{**body, "effect": Effect.PERMIT} for body in parsed[Part.AUTOMATIC]]
-    return cedarpy.PolicySet.from_str("\n".join(_lifted(body, pool) for body in bodies))
-
-
-def _lifted(body: Body, pool: Pool) -> str:
-    """Return a policy's source with its lists lifted, or as it is where that nests too deep."""
-    with suppress(ValueError, RecursionError):
-        return _source(pool.lifted(body))
-    return _source(body)
+    return bodies + [{**body, "effect": Effect.PERMIT} for body in parsed[Part.AUTOMATIC]]
 
 
 def _by_id(parsed: dict[Part, list[Body]], texts: dict[str, str]) -> dict[str, Rule]:
@@ -205,7 +190,7 @@ def _by_id(parsed: dict[Part, list[Body]], texts: dict[str, str]) -> dict[str, R
                     part=part,
                     effect=effect,
                     order=len(rules),
-                    text=_source(body),
+                    text=source_of(body),
                 )
             )
     by_id = {rule.name: rule for rule in rules}
@@ -215,11 +200,6 @@ def _by_id(parsed: dict[Part, list[Body]], texts: dict[str, str]) -> dict[str, R
             f"expected each @id once: {sorted({one for one in names if names.count(one) > 1})}"
         )
     return by_id
-
-
-def _source(body: Body) -> str:
-    document = {"staticPolicies": {"policy": body}, "templates": {}, "templateLinks": []}
-    return cedarpy.policies_from_json_str(json.dumps(document)).strip()
 
 
 def _approvers(text: str) -> dict[str, int]:

@@ -17,16 +17,16 @@ from agents.approval.canonical import canonical_json
 from agents.contracts.action import Action, RestartRollout, Workload
 from agents.policy import literals, manifest, parse
 from agents.policy.actions import action_of
-from agents.policy.asked import facts_asked
 from agents.policy.decide import Policy, PreviewFacts
 from agents.policy.flags import FLAGS
 from agents.policy.forms import FORMS
 from agents.policy.kinds import KINDS
 from agents.policy.manifest import read_canonical
 from agents.policy.pooled import Pool
+from agents.policy.question import Question
 from agents.policy.refusal import Refusal
 from agents.policy.render import line_of
-from agents.policy.rulebook import Effect, Part
+from agents.policy.rulebook import ACTION_TYPES, Effect, Part
 from agents.policy.shell import MAX_LINE
 from tests.safety.canary import ASKED, READS, UNASKED
 from tests.safety.generated import actions
@@ -63,12 +63,13 @@ def as_written() -> Policy:
         else rule.text
         for rule in rules.by_id.values()
     ]
+    policies = cedarpy.PolicySet.from_str("\n".join(texts))
+    question = Question(policies, policies, frozenset(), None)
     return Policy(
         dataclasses.replace(
             rules,
-            policies=cedarpy.PolicySet.from_str("\n".join(texts)),
+            questions=dict.fromkeys(ACTION_TYPES, question),
             entities=cedarpy.Entities.from_json_str("[]"),
-            asked=dict.fromkeys(rules.asked),
         )
     )
 
@@ -90,39 +91,6 @@ def test_the_rules_rule_any_act_as_they_are_written(
 ) -> None:
     context = circumstances(**changes)
     assert shipped().decide(action, context) == WRITTEN.decide(action, context)
-
-
-ANY, RESTARTS = "(principal, action, resource)", '(principal, action == Action::"{}", resource)'
-SEVERAL = "{ context has preview && [context.name, context.kind].contains(context.image) }"
-
-
-@pytest.mark.parametrize(
-    ("policy", "asked"),
-    [
-        (f"forbid {ANY};", set()),
-        (f"forbid {ANY} when {{ context.force }};", {"force"}),
-        (f"forbid {ANY} unless {{ context has preview }};", {"preview"}),
-        (f"forbid {ANY} when {SEVERAL};", {"preview", "name", "kind", "image"}),
-        (f"forbid {ANY} when {{ context.preview.told }};", {"preview"}),
-        (f"forbid {ANY} when {{ context == context }};", None),
-        (f"forbid {ANY} when {{ {{a: context}}.a.force }};", None),
-        (f"forbid {RESTARTS.format('RestartRollout')} when {{ context.force }};", {"force"}),
-        (f"forbid {RESTARTS.format('CordonNode')} when {{ context.force }};", set()),
-        (
-            f"forbid {RESTARTS.replace('==', 'in').format('CordonNode')} when {{ context.force }};",
-            {"force"},
-        ),
-    ],
-)
-def test_a_fact_is_told_where_a_policy_can_ask_for_it(policy: str, asked: set[str] | None) -> None:
-    bodies = json.loads(cedarpy.policies_to_json_str(policy))["staticPolicies"].values()
-    assert facts_asked(bodies, "RestartRollout") == asked
-
-
-def test_what_is_not_told_is_still_looked_for() -> None:
-    assert "image" not in (shipped().rules.asked["RestartRollout"] or ())
-    verdict = shipped().decide(RESTART, circumstances(confidence="80"))
-    assert (verdict.reason, "confidence" in verdict.message) == ("policy_error", True)
 
 
 def test_a_list_is_lifted_once_and_nothing_else_is() -> None:
@@ -343,8 +311,7 @@ def test_a_fact_that_cedar_cannot_hold_denies_though_nothing_asks(
     policies = cedarpy.PolicySet.from_str(
         "".join(f'@id("{name}") permit (principal, action, resource);' for name in PERMITS)
     )
-    rules = dataclasses.replace(
-        shipped().rules, policies=policies, asked=dict.fromkeys(shipped().rules.asked, frozenset())
-    )
+    question = Question(policies, policies, frozenset(), {})
+    rules = dataclasses.replace(shipped().rules, questions=dict.fromkeys(ACTION_TYPES, question))
     assert Policy(rules).decide(RESTART, circumstances()).reason == "restart_or_rollback"
     assert Policy(rules).decide(RESTART, circumstances(**changes)).reason == "policy_error"

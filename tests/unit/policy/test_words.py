@@ -291,7 +291,7 @@ def test_a_fact_of_another_type_raises(changes: dict[str, object], told: str) ->
     with pytest.raises(TypeError, match=f"^{told}"):
         seen_facts(RESTART, context(**changes), Limits())
     with pytest.raises(TypeError, match=r"^expected the proposer's name, got None"):
-        request_of(RESTART, context(proposer=None), Limits())
+        request_of(RESTART, context(proposer=None), "hotel-1", {})
 
 
 def test_the_facts_of_an_act_are_the_process_s_and_the_folder_s() -> None:
@@ -339,10 +339,12 @@ def test_the_facts_of_an_act_are_the_process_s_and_the_folder_s() -> None:
             "told": False,
         },
     }
-    asked = request_of(RESTART, context(), limits)
-    assert asked["principal"] == {"type": "Proposer", "id": "aoi/observer"}
-    assert asked["action"] == {"type": "Action", "id": "RestartRollout"}
-    assert asked["resource"] == {"type": "Namespace", "id": "hotel-1"}
+    assert request_of(RESTART, context(), "hotel-1", {"kind": "deployments"}) == {
+        "principal": {"type": "Proposer", "id": "aoi/observer"},
+        "action": {"type": "Action", "id": "RestartRollout"},
+        "resource": {"type": "Namespace", "id": "hotel-1"},
+        "context": '{"kind":"deployments"}',
+    }
 
 
 def test_the_version_is_of_every_file(tmp_path: Path) -> None:
