@@ -105,6 +105,25 @@ def test_so_do_those_of_a_merge_patch(patch: object, replicas: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("number", "replicas"), [(2.5, 0), (2.0**53, 0), (-(2.0**53), 0), (2**63, 2**63)]
+)
+def test_a_number_that_can_be_read_as_it_is_counts(number: float, replicas: int) -> None:
+    assert patched({"spec": {"replicas": number}}, "merge").replicas == replicas
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**64), 1e300, -1e300])
+def test_a_number_that_nobody_can_hold_is_no_number_of_replicas(number: float) -> None:
+    with pytest.raises(ValueError, match=r"^expected a number of replicas, got -?1[.0-9e+]+$"):
+        patched({"spec": {"replicas": number}}, "merge")
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_what_is_no_json_is_not_read(number: float) -> None:
+    with pytest.raises(ValueError, match="unexpected character"):
+        patched({"spec": {"replicas": number}}, "merge")
+
+
+@pytest.mark.parametrize(
     ("patch", "names"),
     [
         (

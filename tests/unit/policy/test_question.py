@@ -364,17 +364,19 @@ def test_what_is_not_told_is_still_looked_for() -> None:
     assert (verdict.reason, "confidence" in verdict.message) == ("policy_error", True)
 
 
-def test_policies_that_may_hold_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[int] = []
+def test_policies_that_may_hold_are_asked_about_the_act(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[object, int]] = []
 
-    def counted(
-        _: object, policies: cedarpy.PolicySet, entities: cedarpy.Entities
+    def looked_at(
+        asked: dict[str, object], policies: cedarpy.PolicySet, entities: cedarpy.Entities
     ) -> cedarpy.AuthzResult:
-        seen.append(str(policies).count("@id("))
-        return answered({}, policies, entities)
+        seen.append((asked["resource"], str(policies).count("@id(")))
+        return answered(asked, policies, entities)
 
     answered = cedarpy.is_authorized
-    monkeypatch.setattr(decide.cedarpy, "is_authorized", counted)
-    shipped().decide(RESTART, circumstances())
-    shipped().decide(RESTART, circumstances(freeze=True))
-    assert seen[0] < seen[1]
+    monkeypatch.setattr(decide.cedarpy, "is_authorized", looked_at)
+    verdicts = [shipped().decide(RESTART, circumstances(freeze=frozen)) for frozen in (False, True)]
+    assert [verdict.reason for verdict in verdicts] == ["restart_or_rollback", "frozen"]
+    (resource, few), (_, every) = seen
+    assert resource == {"type": "Namespace", "id": "hotel-1"}
+    assert few < every
