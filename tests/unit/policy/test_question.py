@@ -208,6 +208,7 @@ def test_a_fact_without_members_has_none_to_tell() -> None:
         ("when { context.freeze || context.force }", {"freeze", "force"}),
         ("when { context.freeze || context.in_managed_namespace }", set()),
         ("when { context.replicas == 0 && context.freeze }", set()),
+        ("when { context.replicas > 0 && context.freeze }", set()),
         ("when { context has preview && context.freeze }", {"freeze"}),
         ("when { principal has name && context.freeze }", set()),
         ('when { action != Action::"CordonNode" && context.freeze }', {"freeze"}),
@@ -346,6 +347,12 @@ def test_each_usual_value_is_read_where_nothing_is_told(name: str) -> None:
     assert told(ordinary(), question.asked) == ({"preview": {}} if name in USUAL_PREVIEW else {})
     assert shortly(text, ordinary()) == (cedarpy.Decision.Allow, ["a"], False)
     assert shortly(text, unusual) == (cedarpy.Decision.Deny, [], False)
+
+
+@pytest.mark.parametrize("name", USUAL)
+def test_a_fact_that_is_not_told_is_there_all_the_same(name: str) -> None:
+    text = f'@id("a") permit {ANY} when {{ context has {name} }};'
+    assert shortly(text, ordinary()) == (cedarpy.Decision.Allow, ["a"], False)
 
 
 def test_what_cannot_be_shortened_is_asked_as_it_is_written() -> None:
