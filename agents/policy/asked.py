@@ -11,7 +11,8 @@ from agents.policy.usual import CONTEXT, IN_PREVIEW, PREVIEW, USUAL, USUAL_PREVI
 
 Asked = Mapping[str, frozenset[str] | None] | None
 """The members of each fact that are asked about, None for all that it is; None for all facts."""
-Facts = dict[str, str | int | bool | list[str] | Mapping[str, int | bool]]
+Fact = str | int | bool | list[str] | Mapping[str, int | bool]
+Facts = dict[str, Fact]
 _HOLDS = ("contains", "containsAny", "containsAll")
 
 
@@ -43,13 +44,14 @@ def told(facts: Facts, asked: Asked) -> Facts:
     return record
 
 
-def _parts(fact: object, parts: frozenset[str]) -> list[str] | dict[str, int | bool]:
+def _parts(fact: Fact, parts: frozenset[str]) -> Fact:
     """Return the members of a set or of a dry run that are asked about, if they are unusual."""
     if isinstance(fact, list):
         return [one for one in fact if one in parts]
-    if not isinstance(fact, Mapping):
-        raise TypeError(f"expected a fact with members, got {fact!r}")
-    return {one: fact[one] for one in parts & fact.keys() if fact[one] != USUAL_PREVIEW.get(one)}
+    if isinstance(fact, Mapping):
+        asked = parts & fact.keys()
+        return {one: fact[one] for one in asked if fact[one] != USUAL_PREVIEW.get(one)}
+    return fact  # it has none: Cedar is to say so
 
 
 def _collect(part: object, asked: dict[str, set[str] | None]) -> bool:
@@ -87,7 +89,7 @@ def words_asked(part: Mapping[str, Any]) -> tuple[str, set[str]] | None:
             case {"left": {".": {"left": left, "attr": str(name)}}, "right": right} if (
                 left == CONTEXT
             ):
-                listed = right.get("Set", [right])
+                listed = [right] if operator == "contains" else right.get("Set", [{}])
                 words = [one.get("Value") for one in listed]
                 if all(isinstance(word, str) for word in words):
                     return name, {*words}

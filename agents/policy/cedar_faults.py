@@ -12,6 +12,13 @@ from typing import Any
 import cedarpy
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\r\n]*|(?P<end>;)|(?P<ink>\S)|\s+', re.DOTALL)
+# what nests: brackets, and operators by the trees that Cedar makes of their chains
+_NESTS = re.compile(
+    r'"(?:[^"\\]|\\.)*"|//[^\r\n]*|(?P<open>[(\[{])|(?P<shut>[)\]}])|(?P<step>&&|\|\||[-+*!.<]|\bif\b)',
+    re.DOTALL,
+)
+_MOST_OPEN, _MOST_STEPS = 100, 500
+"""What no policy needs; several times as much ends the process, as Cedar's stack does."""
 # a fault that Cedar finds anew for each act that the policy may be about
 _OF_AN_ACT = re.compile(r' for Action::"\w+"')
 
@@ -30,6 +37,22 @@ def places(text: str) -> list[tuple[int, str]]:
     if begin is not None:
         found.append((text.count("\n", 0, begin) + 1, text[begin:]))
     return found
+
+
+def too_deep(text: str) -> str:
+    """Return where a policy begins that Cedar may not live to read, '' where none does."""
+    for line, source in places(text):
+        open_now = steps = 0
+        for token in _NESTS.finditer(source):
+            open_now += bool(token["open"]) - bool(token["shut"])
+            steps += bool(token["step"])
+            if open_now > _MOST_OPEN or steps > _MOST_STEPS:
+                return _beginning(line)
+    return ""
+
+
+def _beginning(line: int) -> str:
+    return f"the policy that begins on line {line}"
 
 
 def named(text: str, number: int) -> str:
@@ -61,5 +84,5 @@ def _unread(text: str) -> str:
         try:
             cedarpy.PolicySet.from_str(source)
         except ValueError:
-            return f"the policy that begins on line {line}"
+            return _beginning(line)
     return ""

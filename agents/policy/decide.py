@@ -43,6 +43,7 @@ __all__ = [
 
 SHIPPED = Path(__file__).parent / "rules"
 _ORDER = attrgetter("order")
+_DEFECTS = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 
 
 class Ruling(StrEnum):
@@ -120,7 +121,7 @@ class Policy:
         rules = self._rules
         try:
             if action.type not in ACTION_TYPES:
-                raise ValueError(f"expected a typed action, got {action.type}")  # noqa: TRY301 - denied below, as any error
+                raise ValueError(f"expected a typed action, got {action.type}")
             question = rules.questions[action.type]
             facts = seen_facts(action, context, rules.limits)
             said = told(facts, question.asked)
@@ -129,7 +130,7 @@ class Policy:
             return _ruled(rules, answer, previewed=context.preview is not None)
         except Refusal as refusal:
             return _refused(refusal)
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        except _DEFECTS as error:
             return _broken(f"the policy could not be asked: {error}")
 
 

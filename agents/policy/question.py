@@ -108,7 +108,9 @@ def _ruling_out(part: JsonValue) -> frozenset[str]:
 def _never_fails(part: JsonValue) -> bool:
     """Return whether a part is a question about the action, or whether there was a dry run."""
     match part:
-        case {"==": {"left": left}} | {"!=": {"left": left}}:
+        case {"==": {"left": left, "right": {"Value": _}}} | {
+            "!=": {"left": left, "right": {"Value": _}}
+        }:
             return left == {"Var": "action"}
         case {"has": {"left": left}}:
             return left == CONTEXT

@@ -96,7 +96,7 @@ class PreviewFacts:
         try:
             after = facts_of(action).replicas
             before = -1 if rollback is None else facts_of(rollback).replicas
-        except (ValueError, Refusal):
+        except (ValueError, RecursionError, Refusal):
             return cls(pods_affected=pods_affected, replicas_lost_percent=ALL_LOST)
         if after < 0 or isinstance(rollback, DeleteResource):  # none set, or the first of its name
             return cls(pods_affected=pods_affected)
@@ -218,7 +218,7 @@ def _facts(facts: ActionFacts, context: Context, limits: Limits, *, cluster_wide
             "replica_delta": shown.replica_delta,
             "replicas_lost_percent": shown.replicas_lost_percent,
         }
-        if any(type(count) is not int for count in counts.values()):
+        if any(type(count) is not int or abs(count) > _MOST for count in counts.values()):
             raise TypeError(f"expected counts of the dry run, got {counts}")
         flags = {name: getattr(shown, name) for name in ("controlled", "creates", "told")}
         if any(type(flag) is not bool for flag in flags.values()):

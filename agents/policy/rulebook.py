@@ -95,14 +95,16 @@ def read_rulebook(folder: Path) -> Rules:
         if pooled.TYPE in texts[name]:
             raise PolicyInvalid(f"{name}: {pooled.TYPE} is a name of AOI's own: take another one")
     schema = texts[SCHEMA_FILE]
+    if deep := cedar_faults.too_deep(schema):
+        raise PolicyInvalid(f"{SCHEMA_FILE}: {deep} is nested too deep: split it")
     every_act = "".join(
         f'permit (principal, action == Action::"{name}", resource);' for name in ACTION_TYPES
     )
     _validate(SCHEMA_FILE, every_act, schema)
-    for part in Part:
-        _validate(part.file, texts[part.file], schema)
     pool = Pool()
     try:
+        for part in Part:
+            _validate(part.file, texts[part.file], schema)
         parsed = {part: _bodies(part, texts[part.file]) for part in Part}
         questions = questions_of(_all(parsed), ACTION_TYPES, pool)
         by_id = _by_id(parsed, texts)
@@ -144,6 +146,8 @@ def of_an_editor(name: str) -> bool:
 
 
 def _validate(name: str, text: str, schema: str) -> None:
+    if deep := cedar_faults.too_deep(text):
+        raise PolicyInvalid(f"{name}: {deep} is nested too deep: split it")
     result = cedarpy.validate_policies(text, schema)
     if not result.validation_passed:
         raise PolicyInvalid(f"{name}: {cedar_faults.told(text, result.errors)}")

@@ -20,7 +20,7 @@ from agents.policy.facts import WHOLESALE, ActionFacts, facts_of, spelled
 from agents.policy.limits import Limits
 from agents.policy.refusal import Refusal
 from agents.policy.request import PreviewFacts, seen_facts
-from tests.safety.judge import circumstances
+from tests.safety.judge import circumstances, shipped
 
 APP = '{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"y","namespace":"x"}}'
 
@@ -115,6 +115,20 @@ def test_a_number_that_can_be_read_as_it_is_counts(number: float, replicas: int)
 def test_a_number_that_nobody_can_hold_is_no_number_of_replicas(number: float) -> None:
     with pytest.raises(ValueError, match=r"^expected a number of replicas, got -?1[.0-9e+]+$"):
         patched({"spec": {"replicas": number}}, "merge")
+
+
+@pytest.mark.parametrize("depth", [1000, 1024, 5000])
+def test_a_patch_that_is_too_deep_to_be_read_is_denied(depth: int) -> None:
+    patch = PatchResource(
+        kind="deployments",
+        namespace="hotel-1",
+        name="geo",
+        strategy="merge",
+        patch='{"a":' * depth + "1" + "}" * depth,
+    )
+    assert shipped().decide(patch, circumstances()).reason == "policy_error"
+    told = PreviewFacts.between(patch, None, 1)
+    assert (told.replicas_lost_percent, told.replicas) == (100, -1)
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])

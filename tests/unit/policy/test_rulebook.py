@@ -118,6 +118,34 @@ def test_the_name_of_lifted_lists_is_taken(tmp_path: Path) -> None:
         read_rulebook(folder)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "(" * 5000 + "true" + ")" * 5000,
+        "[" * 101 + "]" * 101 + " == context.kinds",
+        "(context.force || " * 1000 + "true" + ")" * 1000,
+        " || ".join(["context.force"] * 50_000),
+        "if true then " * 5000 + "true" + " else false" * 5000,
+        "context" + ".a" * 1000,
+        "context.touches" + '.contains("a")' * 1000,
+        "!(" * 90 + "true" + ")" * 90 + " && true" * 1000,
+    ],
+)
+def test_what_would_end_cedar_s_process_is_refused_by_name(tmp_path: Path, body: str) -> None:
+    folder = tmp_path / "rules"
+    shutil.copytree(SHIPPED, folder)
+    never = (folder / "never.cedar").read_text()
+    lines = never.count("\n") + 1
+    deep = f"{DENY.format('deep')[:-2]} when {{ {body} }};\n"
+    (folder / "never.cedar").write_text(never + deep)
+    told = rf"^never\.cedar: the policy that begins on line {lines} is nested too deep: split it"
+    with pytest.raises(PolicyInvalid, match=told):
+        read_rulebook(folder)
+    (folder / "schema.cedarschema").write_text(f"type X = {'Set<' * 5000}String{'>' * 5000};")
+    with pytest.raises(PolicyInvalid, match=r"^schema\.cedarschema: .* line 1 is nested too deep"):
+        read_rulebook(folder)
+
+
 @pytest.mark.parametrize("terms", [50, 58, 300])
 def test_a_policy_is_taken_while_cedar_can_hold_it_and_refused_beyond(
     tmp_path: Path, terms: int

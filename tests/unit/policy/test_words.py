@@ -281,6 +281,14 @@ def test_what_is_missing_is_told() -> None:
             {"preview": PreviewFacts(pods_affected=True)},
             "expected counts of the dry run, got {'pods_affected': True, ",
         ),
+        *(
+            ({"preview": shown}, "expected counts of the dry run, got {'pods_affected': ")
+            for shown in (
+                PreviewFacts(pods_affected=2**63),
+                PreviewFacts(pods_affected=1, replica_delta=-(2**63)),
+                PreviewFacts(pods_affected=1, replicas_lost_percent=1.0),
+            )
+        ),
         (
             {"preview": PreviewFacts(pods_affected=1, controlled=1)},
             "expected flags of the dry run, got {'controlled': 1, ",
