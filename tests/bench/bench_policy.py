@@ -38,6 +38,7 @@ READ = "kubectl get pods -l 'app in (geo,rate)' -o wide"
 ACT = "kubectl rollout undo deployment/geo --to-revision=2"
 PATCH = 'kubectl patch svc geo -p \'{"spec":{"ports":[{"port":8083,"targetPort":9090}]}}\''
 ROUNDS, FEW, REPEATS = 200, 20, 25
+TURNS = 60  # of all lines: about two minutes, so that no spell of a neighbour outlasts them
 INTERRUPTED = 130
 
 
@@ -50,7 +51,7 @@ def microseconds(work: Callable[[], object], rounds: int = ROUNDS) -> float:
 def each(work: Callable[[str], object], lines: Iterable[str]) -> dict[str, float]:
     """Return what each line takes; its repeats lie far apart, so that no noise meets all of one."""
     least = dict.fromkeys(lines, float("inf"))
-    for _ in range(REPEATS):
+    for _ in range(TURNS):
         for line in least:
             took = timeit.timeit(partial(work, line), number=FEW, timer=time.process_time)
             least[line] = min(least[line], took / FEW * 1e6)
